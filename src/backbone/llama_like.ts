@@ -1,5 +1,6 @@
 /** What Llama and its relatives have in common: RMS norms, rotary positions, shared heads of keys, gated MLPs. */
 import { z } from "zod";
+import { isDeepStrictEqual } from "../system.ts";
 import type { Architecture } from "./architecture.ts";
 import { positiveInteger, positiveNumber, trueOrFalse } from "../declaration/fields.ts";
 import type { ConfigReader } from "./config_reader.ts";
@@ -271,6 +272,26 @@ export function namedWindows(
       config.refuse("sliding_window", "positive integers"),
     windowedBlocks: readWindowedBlocks(config, layers) ?? blocksWhere(layers, isWindowed),
   };
+}
+
+/**
+ * The same, where `sliding_window_pattern` may say that all blocks but each so many have the window: older official code reads this,
+ * newer code `layer_types`.
+ */
+export function patternedWindows(
+  config: ConfigReader,
+  { layers, period }: { layers: number; period: number },
+): ReturnType<typeof namedWindows> {
+  const name = "sliding_window_pattern", written = config.optionalSize(name);
+  const isWindowed = allButEvery(written ?? period);
+  const windows = namedWindows(config, { layers, isWindowed });
+  if (
+    written !== undefined &&
+    !isDeepStrictEqual(windows.windowedBlocks, blocksWhere(layers, isWindowed))
+  ) {
+    config.refuse(name, "what layer_types says");
+  }
+  return windows;
 }
 
 /** Blocks that `layer_types` gives a sliding window; undefined where it is absent. */

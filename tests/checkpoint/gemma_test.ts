@@ -159,6 +159,11 @@ test("What Gemma's models cannot be here is named", async () => {
       /tie_word_embeddings .*false, allowed are true, as text_config says/,
     ],
     [{ "model_type": "gemma3" }, { "text_config": null }, /text_config must be .* value is null/],
+    [
+      gemma3,
+      { "sliding_window_pattern": 6, "layer_types": Array(4).fill("full_attention") },
+      /sliding_window_pattern .*6, allowed are what layer_types says/,
+    ],
     [gemma2, { "sliding_window": null }, /sliding_window .*null, allowed are positive integers/],
     [gemma2, { "attn_logit_softcapping": 0 }, /attn_logit_softcapping must be a positive number/],
     [gemma2, { "query_pre_attn_scalar": -1 }, /query_pre_attn_scalar must be a positive number/],

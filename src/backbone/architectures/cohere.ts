@@ -1,15 +1,12 @@
 /** Command R and Aya: Llama with layer norms without biases, one for attention and MLP beside each other, and a factor of the logits. */
 import { positiveNumber, trueOrFalse } from "../../declaration/fields.ts";
-import { isDeepStrictEqual } from "../../system.ts";
 import type { ConfigReader } from "../config_reader.ts";
 import { ropeParts } from "../huggingface_settings.ts";
 import {
-  allButEvery,
-  blocksWhere,
   type LlamaLike,
   llamaLike,
   llamaSettings,
-  namedWindows,
+  patternedWindows,
   readAttentionBiases,
 } from "../llama_like.ts";
 import { rotaryOfBlocks } from "../rotary.ts";
@@ -64,24 +61,9 @@ export const cohere2 = llamaLike({
   },
   readSettings: (config, layers) => ({
     ...common.readSettings(config),
-    ...readPattern(config, layers),
+    ...patternedWindows(config, { layers, period: 4 }),
   }),
 });
-
-/** The sliding window, in blocks that `layer_types` names, or in all but each so many. */
-function readPattern(config: ConfigReader, layers: number) {
-  const name = "sliding_window_pattern";
-  const isWindowed = allButEvery(config.optionalSize(name) ?? 4);
-  const found = namedWindows(config, { layers, isWindowed });
-  // Older official code reads the one, newer code the other.
-  if (
-    config.value(name) !== undefined &&
-    !isDeepStrictEqual(found.windowedBlocks, blocksWhere(layers, isWindowed))
-  ) {
-    config.refuse(name, "what layer_types says");
-  }
-  return found;
-}
 
 /** @throws TypeError where the base of rotary positions is nowhere. */
 function requireTheta(config: ConfigReader): void {

@@ -5,7 +5,7 @@
 import { positiveNumber } from "../../declaration/fields.ts";
 import type { ConfigReader } from "../config_reader.ts";
 import { gemmaLike, gemmaSettings, normsOnBothSides } from "../gemma_like.ts";
-import { allButEvery, namedWindows } from "../llama_like.ts";
+import { allButEvery, patternedWindows } from "../llama_like.ts";
 import { rotaryOfKinds } from "../rotary.ts";
 
 /** Kinds of blocks in `config.json`: those that see all tokens before, and those with a window. */
@@ -58,10 +58,9 @@ export const gemma3 = gemmaLike({
   absentPositions: 131_072,
   rope: { kinds },
   readSettings(config, layers) {
-    const isWindowed = allButEvery(config.optionalSize("sliding_window_pattern") ?? period);
     const cap = config.positiveNumber("final_logit_softcapping", NaN);
     return {
-      ...namedWindows(config, { layers, isWindowed }),
+      ...patternedWindows(config, { layers, period }),
       windowRopeTheta: readWindowTheta(config),
       scoreChannels: config.positiveNumber("query_pre_attn_scalar", 256),
       ...(Number.isNaN(cap) ? {} : { logitSoftCap: cap }),
