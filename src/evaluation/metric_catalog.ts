@@ -72,8 +72,13 @@ export const metricCatalog: MetricCatalog = {
   },
 
   contradiction(run, metric) {
-    const found = isCurrent(run, metric) ? foundSums(run, metric) : undefined;
-    if (!found || found.sums.items.length === 0 || agrees(found, metric)) return undefined;
+    if (!isCurrent(run, metric)) return undefined;
+    const found = foundSums(run, metric);
+    if (!found) {
+      const estimate = foundEstimate(run, metric);
+      return estimate && !isSameNumber(estimate, metric) ? estimate : undefined;
+    }
+    if (found.sums.items.length === 0 || agrees(found, metric)) return undefined;
     return { value: metricOf(found.sums), n: found.n };
   },
 };
@@ -116,6 +121,27 @@ function foundSums(
   return undefined;
 }
 
+/** The number that records of items give for a metric that is no ratio of sums over them, as a share of gains, and of how many. */
+function foundEstimate(run: RunRecord, metric: Metric): Pick<Metric, "value" | "n"> | undefined {
+  const { evaluation, model, over } = metric, key = { ...metric, over: undefined };
+  const own = measuresIn(run, evaluation, model);
+  if (over === undefined) {
+    const { estimate, n } = own.find((measure) => isSameMetric(measure, key)) ?? {};
+    return estimate && { value: estimate.value, n: n ?? estimate.n };
+  }
+  const baseline = measuresIn(run, evaluation, over);
+  for (const measure of own) {
+    const other = baseline.find((candidate) => isSameMetric(candidate, measure));
+    const difference = measure.differences?.find((difference) =>
+      isSameMetric({ ...measure, ...difference }, key)
+    );
+    if (!other || !difference?.estimate) continue;
+    const { value, n } = difference.estimate(measure, other);
+    return { value, n };
+  }
+  return undefined;
+}
+
 /** Whether a metric of a completed run was measured by the definitions of this code. */
 function isCurrent(run: RunFacts, metric: Metric): boolean {
   const { evaluation, model, measure, metricVersion, modelVersion } = metric;
@@ -143,9 +169,17 @@ function isKnownModel(config: ModelConfig): boolean {
 /** Whether sums give a number that was recorded, rounding apart, and of as many items. */
 function agrees(
   { sums, n }: { readonly sums: ItemSums; readonly n: number },
-  { value, n: recorded }: Metric,
+  metric: Metric,
 ): boolean {
-  return sums.items.length > 0 && n === recorded && isRecorded(metricOf(sums), value);
+  return sums.items.length > 0 && isSameNumber({ value: metricOf(sums), n }, metric);
+}
+
+/** Whether a number was recorded, rounding apart, and of as many items. */
+function isSameNumber(
+  { value, n }: Pick<Metric, "value" | "n">,
+  recorded: Pick<Metric, "value" | "n">,
+): boolean {
+  return n === recorded.n && isRecorded(value, recorded.value);
 }
 
 /** The kind of an evaluation of a run, with its configuration; undefined where the record does not say, or nobody knows it. */

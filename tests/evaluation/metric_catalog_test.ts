@@ -97,6 +97,32 @@ test("metricCatalog.contradiction() is the number of the items where another is 
   assert.equal(numberOf({ value: 1, model: "backbone" }), undefined, "of which there are no items");
 });
 
+test("metricCatalog.contradiction() knows numbers that are no ratios of sums, too", () => {
+  const before = documents.map((sample) => ({ ...sample, nats: Number(sample.nats) + 30 }));
+  const metrics = perplexityMetrics(labels, documents, { model: "backbone", samples: before });
+  const samples = [
+    ...documents.map((sample) => ({ model: "longmem", ...sample })),
+    ...before.map((sample) => ({ ...sample, model: "backbone" })),
+  ];
+  const models = ["backbone", "longmem"];
+  const numberOf = (metric: Metric) =>
+    metricCatalog.contradiction(
+      run({
+        declaration: { evaluations: [{ name: "test", kind: "perplexity", models }] },
+        samples: new Map([["test", samples]]),
+        summary: { metrics: [metric], state: "completed" },
+      }),
+      metric,
+    );
+  assert.ok(metrics.some(({ measure }) => measure === "share gained"));
+  for (const metric of metrics) {
+    const { name, value, n } = metric;
+    assert.equal(numberOf(metric), undefined, name);
+    const other = numberOf({ ...metric, value: value + 0.5 })!;
+    assertClose([other.value, other.n], [value, n], { tolerance: 1e-9, name });
+  }
+});
+
 test("metricCatalog.sums() gives every accuracy of recall anew", () => {
   const metrics = recallMetrics(labels, books);
   const accuracies = metrics.filter(({ name }) => name.startsWith("recall"));
