@@ -46,21 +46,27 @@ export function wholeChunks(
  * Writes a document to the memory of a model, segment by segment.
  *
  * @param document Token ids; tokens at its end that fill no chunk are left out, as always.
- * @param options `contextTokens`: tokens of a segment at most, which has whole chunks; `progress`: called after each segment with
- * the number of tokens read so far.
+ * @param options `contextTokens`: tokens of a segment at most, which has whole chunks; `chunkTokens`: those of a chunk of the memory,
+ * which older programs say; `progress`: called after each segment with the number of tokens read so far.
  * @throws TypeError Where the document is no Int32Array, or an option is unknown; RangeError where `contextTokens` is not a
- * positive integer.
+ * positive integer, or `chunkTokens` not the memory's.
  */
 export async function rememberDocument(
   model: Pick<LongMemModel, "remember"> & { readonly memory: Pick<MemoryConfig, "chunkTokens"> },
   document: Int32Array,
-  options: { contextTokens: number; progress?: (tokens: number) => void },
+  options: { contextTokens: number; chunkTokens?: number; progress?: (tokens: number) => void },
 ): Promise<void> {
-  checkWords("option", Object.keys(options), ["contextTokens", "progress"]);
-  const { contextTokens, progress } = options;
+  checkWords("option", Object.keys(options), ["contextTokens", "chunkTokens", "progress"]);
+  const { chunkTokens } = model.memory, { contextTokens, progress } = options;
   checkCount("remember a document", "contextTokens", contextTokens, 1);
   checkIds("remember a document", "it", document);
-  const T = wholeChunks({ contextTokens, chunkTokens: model.memory.chunkTokens });
+  if ((options.chunkTokens ?? chunkTokens) !== chunkTokens) {
+    throw new InputRangeError(
+      `Cannot remember a document as chunkTokens must be that of the memory: current value is ${options.chunkTokens}, ` +
+        `allowed is ${chunkTokens}`,
+    );
+  }
+  const T = wholeChunks({ contextTokens, chunkTokens });
   for (let start = 0; start < document.length; start += T) {
     await model.remember(document.subarray(start, start + T));
     progress?.(Math.min(start + T, document.length));

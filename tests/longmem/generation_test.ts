@@ -191,7 +191,8 @@ test("rememberDocument() cuts segments at chunks, so that tokens are left out at
     const read: number[][] = [];
     const remember = (tokens: Int32Array) => Promise.resolve(void read.push([...tokens]));
     const document = Int32Array.from({ length: 14 }, (_, t) => t);
-    await rememberDocument({ remember, memory: { chunkTokens: 4 } }, document, { contextTokens });
+    const model = { remember, memory: { chunkTokens: 4 } };
+    await rememberDocument(model, document, { contextTokens, chunkTokens: 4 });
     return read;
   };
   assert.deepEqual(await segmentsOf(11), [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10, 11, 12, 13]]);
@@ -213,10 +214,16 @@ test("rememberDocument() refuses segments of no tokens, with which it would neve
     name: "RangeError",
     message: /remember a document as contextTokens must be an integer from 1: .* 0/,
   });
-  const unknown = { contextTokens: 8, chunkTokens: 2 };
+  const other = { contextTokens: 8, chunkTokens: 2 };
+  await assert.rejects(rememberDocument(model, new Int32Array(9), other), {
+    name: "RangeError",
+    message:
+      "Cannot remember a document as chunkTokens must be that of the memory: current value is 2, allowed is 4",
+  });
+  const unknown = { contextTokens: 8, chunkToken: 4 };
   await assert.rejects(rememberDocument(model, new Int32Array(9), unknown), {
     name: "TypeError",
-    message: /option "chunkTokens" is unknown: .*contextTokens/,
+    message: /option "chunkToken" is unknown: .*contextTokens/,
   });
   const ids = [4, 5, 6, 7] as unknown as Int32Array;
   await assert.rejects(rememberDocument(model, ids, { contextTokens: 4 }), {
