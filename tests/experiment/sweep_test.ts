@@ -177,7 +177,7 @@ const malformed: { name: string; sweep: unknown; change?: object; problems: stri
     name: "an evaluation that is not there",
     sweep: { "evaluations.1.split": ["valid", "test"] },
     problems: [
-      "sweep.evaluations.1.split is unknown: evaluations has 1 elements: current value is 1, allowed are integers below 1",
+      "sweep.evaluations.1.split is unknown: evaluations has 1 element: current value is 1, allowed are integers below 1",
     ],
   },
   {
