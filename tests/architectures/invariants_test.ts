@@ -23,6 +23,7 @@ import {
   randomBackbone,
   randomIds,
   randomSideNet,
+  shapesByAttention,
   smallShapes,
 } from "./small_models.ts";
 import type { ForwardOptions } from "../../src/longmem/network.ts";
@@ -39,13 +40,19 @@ const memory: MemoryConfig = {
 };
 const tolerance = 2e-5;
 
-/** Registers a test of each architecture on the host's engine; `everywhere`: of shared heads of keys on all. */
+/**
+ * Registers a test of each architecture, or `byAttention` of each kind of attention, on the host's engine; `everywhere`: of shared
+ * heads of keys on all.
+ */
 function architectureTest(
   name: string,
   run: (shape: BackboneShape, device: Device) => Promise<void>,
-  { everywhere = false, ...sizes }: Partial<BackboneShape> & { everywhere?: boolean } = {},
+  { everywhere = false, byAttention = false, ...sizes }: Partial<BackboneShape> & {
+    everywhere?: boolean;
+    byAttention?: boolean;
+  } = {},
 ): void {
-  for (const shape of smallShapes(sizes)) {
+  for (const shape of byAttention ? shapesByAttention(sizes) : smallShapes(sizes)) {
     const shares = shape.architecture === "llama" && shape.settings?.keyValueHeads === 2;
     deviceTest(`${describeShape(shape)}: ${name}`, (device) => run(shape, device), {
       kinds: everywhere && shares ? testedDevices : ["cpu"],
@@ -175,6 +182,7 @@ architectureTest(
       }
     }
   },
+  { byAttention: true }, // official_test.ts appends to backbones of all
 );
 
 architectureTest("padding on either side changes no logits", async (shape, device) => {

@@ -1,5 +1,5 @@
 /**
- * LongMem behind a sliding window, of every architecture: the memory holds what has left the window, and nothing twice. The
+ * LongMem behind a sliding window, of every kind of attention: the memory holds what has left the window, and nothing twice. The
  * reference writes keys and values of plain passes to the bank of a plain model, and asks it about each window.
  */
 import type { BackboneCheckpoint, BackboneShape } from "../../src/backbone/shape.ts";
@@ -26,6 +26,7 @@ import {
   randomBackbone,
   randomIds,
   randomSideNet,
+  shapesByAttention,
   smallShapes,
 } from "./small_models.ts";
 
@@ -172,12 +173,12 @@ class Reference implements AsyncDisposable {
   }
 }
 
-/** Registers a test of each architecture on the host's engine. */
+/** Registers a test of each kind of attention on the host's engine. */
 function architectureTest(
   name: string,
   run: (device: Device, networks: Networks, shape: BackboneShape) => Promise<void>,
 ): void {
-  for (const shape of smallShapes()) {
+  for (const shape of shapesByAttention()) {
     deviceTest(`${describeShape(shape)}: ${name}`, (device) => {
       const backbone = randomBackbone(shape);
       return run(device, { backbone, sideNet: randomSideNet(backbone) }, shape);

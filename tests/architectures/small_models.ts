@@ -133,6 +133,18 @@ export function smallShapes(sizes: Partial<BackboneShape> = {}): BackboneShape[]
   );
 }
 
+/** Architectures of which each has positions, windows, caps or shared heads that those before it have not. */
+const differing = [
+  ...["longmem_gpt2", "gpt2", "llama", "mistral", "qwen2", "gpt_neox", "bloom"],
+  ...["cohere2", "exaone4", "phi3", "gemma2", "gemma3"],
+];
+
+/** Shapes of each kind of attention: other architectures have the parts of these. */
+export function shapesByAttention(sizes: Partial<BackboneShape> = {}): BackboneShape[] {
+  const shapes = smallShapes(sizes);
+  return differing.flatMap((name) => shapes.filter(({ architecture }) => architecture === name));
+}
+
 /** What tells a shape from others, for names of tests. */
 export function describeShape({ architecture, settings }: BackboneShape): string {
   const { keyValueHeads, parallel } = settings ?? {};
