@@ -36,12 +36,11 @@ deviceTest(
       const banks = (["ram", "file"] as const).map((place) =>
         new MemoryBank(device, { ...config, storage, place }, { rows, heads: 2, headDim: 3 })
       );
-      // The arrays of one of the banks.
+      // The arrays of one of the banks; tests of other files, which share the process, may have more.
       const maps = (await Deno.readTextFile("/proc/self/maps")).split("\n");
-      assert.equal(
-        maps.filter((line) => /\/longmem-\w{6} \(deleted\)$/.test(line)).length,
-        storage === "int8" ? 5 : 3,
-      );
+      const mapped = maps.filter((line) => /\/longmem-\w{6} \(deleted\)$/.test(line)).length;
+      const least = storage === "int8" ? 5 : 3;
+      assert.ok(mapped >= least, `${mapped} arrays are in files, expected are ${least}`);
       const [, file] = banks;
       const random = new Random("updates");
       for (let update = 0; update < 12; update++) {
