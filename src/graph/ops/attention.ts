@@ -10,7 +10,7 @@ import { pad } from "./pad.ts";
 import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./reshape.ts";
 import { slice } from "./slice.ts";
-import { softCap, softCapSlope } from "./soft_cap.ts";
+import { softCap, softCapGradient } from "./soft_cap.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 import { transpose, transposeLast } from "./transpose.ts";
@@ -37,23 +37,19 @@ export interface AttentionOptions {
  *
  * @param q Queries [B, H, T, D], already scaled.
  * @param k Keys [B, H, T, D].
- * @returns Blocks with their probabilities [b1-b0, H, t1-t0, t1] and, if scores have a soft cap, its slopes there.
+ * @returns Blocks with their scores before the bias, and their probabilities [b1-b0, H, t1-t0, t1].
  */
 export function attentionProbabilities(
   q: Value,
   k: Value,
   options: AttentionOptions,
-): { block: AttentionBlock; probabilities: Value; slopes?: Value }[] {
+): { block: AttentionBlock; scores: Value; probabilities: Value }[] {
   const { B, H, T, D } = dims(q, "B H T D");
   dims(k, "B H T D", { B, H, T, D });
   const kT = transposeLast(k); // [B, H, D, T]
   return attentionBlocks({ B, H, T, blockBytes: options.blockBytes }).map((block) => {
     const scores = softCap(matmul(takeQueries(q, block), takeKeys(kT, block, 3)), options.softCap);
-    return {
-      block,
-      probabilities: softmax(add(scores, options.bias(block))),
-      ...(options.softCap !== undefined && { slopes: softCapSlope(scores, options.softCap) }),
-    };
+    return { block, scores, probabilities: softmax(add(scores, options.bias(block))) };
   });
 }
 
@@ -91,11 +87,11 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
     const blocks = parts.map(({ block }) => block);
     const vT = transposeLast(v);
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
-    const gradients = parts.map(({ block, probabilities, slopes, weights }) => {
+    const gradients = parts.map(({ block, scores, probabilities, weights }) => {
       const dO = takeQueries(dy, block);
       const dP = maskedBy(matmul(dO, takeKeys(vT, block, 3)), options.dropout, block);
       const ofCapped = mul(probabilities, sub(dP, takeQueries(delta, block)));
-      const dS = slopes ? mul(ofCapped, slopes) : ofCapped;
+      const dS = softCapGradient(ofCapped, scores, options.softCap);
       // As [.., D, keys]: then the large factor is not transposed, and the sums over queries are transposed once.
       const after = { axis: 3, before: 0, after: T - block.t1 };
       return {

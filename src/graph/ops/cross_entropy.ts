@@ -93,7 +93,7 @@ export function crossEntropy(
       features,
       ids,
       p,
-      slopes: () => cap === undefined ? undefined : softCapSlope(logits, cap),
+      logits,
       nll: reshape(sub(logSum, targetLogits(logits, ids)), [p.shape[0]]),
     };
   });
@@ -101,8 +101,9 @@ export function crossEntropy(
 
   const trained = options.frozen ? [] : bias ? [weight, bias] : [weight];
   graph.derive([x, ...trained], [nll], ({ dy }) => {
-    const parts = blocks.map(({ range, features, ids, p: probabilities, slopes: ofCap }) => {
-      const n = range.end - range.start, slopes = ofCap();
+    const parts = blocks.map(({ range, features, ids, p: probabilities, logits }) => {
+      const n = range.end - range.start;
+      const slopes = cap === undefined ? undefined : softCapSlope(logits, cap);
       const column = reshape(slice(dy, range), [n, 1]);
       const p = slopes ? mul(probabilities, slopes) : probabilities;
       const atTarget = (x: Value) => slopes ? mul(x, targetLogits(slopes, ids)) : x;

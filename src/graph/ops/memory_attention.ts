@@ -9,7 +9,7 @@ import { matmul } from "./matmul.ts";
 import { mul } from "./mul.ts";
 import { reduceSum } from "./reduce_sum.ts";
 import { reshape } from "./reshape.ts";
-import { softCap, softCapSlope } from "./soft_cap.ts";
+import { softCap, softCapGradient } from "./soft_cap.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
 
@@ -80,7 +80,7 @@ export function memoryAttention(q: Value, options: MemoryAttentionOptions): Valu
     const dqs = blocks.map((block, i) => {
       const dP = reshape(matmul(gathered(values, block), column(dy, block)), [size(block), 1, K]);
       const ofCapped = mul(probabilities[i], sub(dP, column(delta, block)));
-      const dS = cap === undefined ? ofCapped : mul(ofCapped, softCapSlope(scores[i], cap));
+      const dS = softCapGradient(ofCapped, scores[i], cap);
       return back(matmul(dS, gathered(keys, block)), block);
     });
     return [joinBlocks(blocks, dqs)];

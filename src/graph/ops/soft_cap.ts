@@ -11,6 +11,11 @@ export function softCap(x: Value, cap: number | undefined): Value {
   return mul(tanh(div(x, c)), c);
 }
 
+/** Gradient of {@linkcode softCap} where its result is y: dx = dy times its slope there, or dy where c is absent. */
+export function softCapGradient(dy: Value, y: Value, cap: number | undefined): Value {
+  return cap === undefined ? dy : mul(dy, softCapSlope(y, cap));
+}
+
 /** Slope of {@linkcode softCap} where its result is y: dy/dx = 1 - (y / c)^2. */
 export function softCapSlope(y: Value, cap: number): Value {
   const { graph } = y, share = div(y, graph.scalar(cap));
