@@ -65,6 +65,8 @@ export interface LlamaLike<Settings extends z.ZodObject = typeof llamaSettings> 
   readonly otherPrefixes?: readonly string[];
   /** Whether a tensor of its files is of another part of the model. */
   isUnused?(name: string): boolean;
+  /** Whether its MLPs have no gate. */
+  readonly plainMlp?: true;
   /** Names of tensors in its files that are not Llama's, as {@linkcode TensorNames} has them within a block. */
   readonly names?: TensorNames["inner"];
   /** Its fused tensors; absent: there are none. */
@@ -121,7 +123,11 @@ export function llamaLike<Settings extends z.ZodObject = typeof llamaSettings>(
         }),
         residual: "sequential",
         attentionBias: { qkv: settings.qkvBias, out: settings.outBias },
-        mlp: { gated: true, activation: settings.activation, bias: settings.mlpBias },
+        mlp: {
+          gated: !member.plainMlp,
+          activation: settings.activation,
+          bias: settings.mlpBias,
+        },
         windowTokens: (block) => isWindowed(block) ? windowTokens : undefined,
         tied: settings.tied,
         ...member.plan?.(shape, declared as z.output<Settings>, { headDim, isWindowed }),

@@ -10,9 +10,7 @@ export const arcee = llamaLike({
     epsilon: positiveNumber.default(1e-5),
     activation: activation.default("relu-squared"),
   }),
-  plan: (_shape, { activation, mlpBias }) => ({
-    mlp: { gated: false, activation, bias: mlpBias },
-  }),
+  plainMlp: true,
   absentPositions: 4096,
   readActivation: (config) => readActivation(config, ["hidden_act"], "relu2"),
   readSettings(config) {

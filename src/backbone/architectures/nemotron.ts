@@ -13,10 +13,8 @@ export const nemotron = llamaLike({
     /** Part of each head's channels that is rotated. */
     rotatedShare: share.default(0.5),
   }),
-  plan: (_shape, { epsilon, activation, mlpBias }) => ({
-    norm: { kind: "layer", epsilon },
-    mlp: { gated: false, activation, bias: mlpBias },
-  }),
+  plan: (_shape, { epsilon }) => ({ norm: { kind: "layer", epsilon } }),
+  plainMlp: true,
   gainsLessOne: true,
   absentPositions: 4096,
   // Official versions differ in whether they read a scaling.

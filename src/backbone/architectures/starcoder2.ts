@@ -15,10 +15,8 @@ export const starCoder2 = llamaLike({
     mlpBias: trueOrFalse.default(true),
     tied: trueOrFalse.default(true),
   }),
-  plan: (_shape, { epsilon, activation, mlpBias }) => ({
-    norm: { kind: "layer", epsilon },
-    mlp: { gated: false, activation, bias: mlpBias },
-  }),
+  plan: (_shape, { epsilon }) => ({ norm: { kind: "layer", epsilon } }),
+  plainMlp: true,
   names: { "mlp.in": "mlp.c_fc", "mlp.out": "mlp.c_proj" },
   absentKeyValueHeads: 2,
   absentPositions: 4096,
