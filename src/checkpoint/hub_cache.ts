@@ -72,6 +72,23 @@ export async function findWeights(
   }
 }
 
+/** The files of a folder that hold a model's weights. */
+export interface WeightsFiles {
+  /** The one file, or the list of several; where nothing is there, the first that the official code looks for. */
+  readonly weights: string;
+  /** Contents of the list; absent: there is one file. */
+  readonly index?: unknown;
+  readonly names: readonly string[];
+}
+
+/** @throws {RangeError} As {@linkcode shardsOf}. */
+export async function weightsIn(folder: string): Promise<WeightsFiles> {
+  const weights = await findWeights((name) => isThere(join(folder, name))) ?? weightsFiles[0];
+  if (!isWeightsIndex(weights)) return { weights, names: [weights] };
+  const index = await readJson(join(folder, weights));
+  return { weights, index, names: shardsOf(index, { folder, weights }) };
+}
+
 /** Whether the environment forbids to fetch anything from the Hub, as `HF_HUB_OFFLINE=1`. */
 export function isHubOffline(): boolean {
   return /^(1|true|yes|on)$/i.test(environmentVariable("HF_HUB_OFFLINE") ?? "");
@@ -146,13 +163,10 @@ export async function findSnapshot(
 
 /** Names of the files that a snapshot lacks to be a model: `config.json` and its weights, all parts of them. */
 export async function missingFiles({ folder }: HubSnapshot): Promise<string[]> {
-  const weights = await findWeights((name) => isThere(join(folder, name))) ?? weightsFiles[0];
-  const files = isWeightsIndex(weights)
-    ? shardsOf(await readJson(join(folder, weights)), { folder, weights })
-    : [weights];
-  const needed = [configFile, ...files];
-  const missing: string[] = [];
-  for (const name of needed) if (!await isThere(join(folder, name))) missing.push(name);
+  const missing: string[] = [], { names } = await weightsIn(folder);
+  for (const name of [configFile, ...names]) {
+    if (!await isThere(join(folder, name))) missing.push(name);
+  }
   return missing;
 }
 

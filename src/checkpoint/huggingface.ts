@@ -13,14 +13,14 @@ import {
 import type { BackboneCheckpoint, BackboneShape } from "../backbone/shape.ts";
 import { allowedWords } from "../did_you_mean.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
-import { isThere, readJson } from "../files.ts";
+import { readJson } from "../files.ts";
 import { openSafetensors } from "../formats/safetensors.ts";
 import type { TensorFile } from "../formats/tensor_file.ts";
 import { openTorchTensors } from "../formats/torch_tensors.ts";
 import { NotFound, readDir } from "../system.ts";
 import type { HostTensor, TensorMap } from "../tensor.ts";
 import { checkBackboneShape, checkTensorShapes, readFloats } from "./content.ts";
-import { configFile, findWeights, isWeightsIndex, shardsOf, weightsFiles } from "./hub_cache.ts";
+import { configFile, weightsFiles, weightsIn } from "./hub_cache.ts";
 
 /** Whether a folder has a `config.json` of Hugging Face's format, judged by the file's content. */
 export async function isHuggingFaceFolder(path: string): Promise<boolean> {
@@ -179,9 +179,7 @@ interface PlacedTensor {
 }
 
 async function openFiles(path: string): Promise<TensorFiles> {
-  const weights = await findWeights((name) => isThere(`${path}/${name}`)) ?? weightsFiles[0];
-  const index = isWeightsIndex(weights) ? await readJson(`${path}/${weights}`) : undefined;
-  const names = index === undefined ? [weights] : shardsOf(index, { folder: path, weights });
+  const { weights, index, names } = await weightsIn(path);
   const opened: TensorFile[] = [];
   const close = () => {
     for (const file of opened) file[Symbol.dispose]();
