@@ -6,13 +6,13 @@ import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
 import type { SideNetCheckpoint } from "../../src/longmem/sidenet_shape.ts";
 import {
   affine,
-  dotHead,
+  attendCausally,
   each,
   geluTanh,
-  readMemory,
+  joinMemory,
   type ReferenceMemory,
   type Rows,
-  softmax,
+  shareHeads,
   sum,
 } from "./reference_model.ts";
 
@@ -62,13 +62,8 @@ export function referenceGemmaPass(
         return y / Math.sqrt(meanSquare + epsilon) * gain[e % size];
       })
     );
-  const repeat = (x: Rows): Rows =>
-    x.map((row) =>
-      Float64Array.from(
-        { length: H * D },
-        (_, e) => row[Math.floor(Math.floor(e / D) * K / H) * D + e % D],
-      )
-    );
+  const shared = (x: Rows) => shareHeads(x, { K, H, D });
+  const scoreOf = (product: number) => capped(scale * product, settings.scoreSoftCap);
   /** Turns rows of a kind of block to the positions that `at` says. */
   const turn = (x: Rows, block: number, at: (n: number) => number): Rows => {
     const theta = isWindowed(block)
@@ -82,20 +77,6 @@ export function referenceGemmaPass(
       })
     );
   };
-  const attend = (q: Rows, k: Rows, v: Rows, block: number): Rows =>
-    q.map((query, n) => {
-      const start = n - n % T, out = new Float64Array(H * D);
-      const first = isWindowed(block) ? Math.max(start, n - windowTokens + 1) : start;
-      for (let h = 0; h < H; h++) {
-        const scores = k.slice(first, n + 1).map((key) =>
-          capped(scale * dotHead(query, key, h, D), settings.scoreSoftCap)
-        );
-        softmax(scores).forEach((p, i) => {
-          for (let e = h * D; e < (h + 1) * D; e++) out[e] += p * v[first + i][e];
-        });
-      }
-      return out;
-    });
   const layer = (
     x: Rows,
     block: number,
@@ -109,10 +90,14 @@ export function referenceGemmaPass(
         ? rms(projected, weight(`attention.${name}_norm.weight`), D)
         : projected;
     };
-    const q = heads("q"), k = repeat(heads("k"));
-    const v = repeat(affine(u, weight("attention.v.weight")));
+    const q = heads("q"), k = shared(heads("k"));
+    const v = shared(affine(u, weight("attention.v.weight")));
     const at = (n: number) => n % T;
-    const o = join(attend(turn(q, block, at), turn(k, block, at), v, block), q);
+    const local = attendCausally(
+      { q: turn(q, block, at), k: turn(k, block, at), v },
+      { T, H, D, scoreOf, ...(isWindowed(block) && { windowTokens }) },
+    );
+    const o = join(local, q);
     const attended = affine(o, weight("attention.out.weight"));
     const y = sum(x, rms(attended, weight("attention_output_norm.weight")));
     const m = rms(y, weight("mlp_norm.weight"));
@@ -146,22 +131,10 @@ export function referenceGemmaPass(
       const queries = positions?.kind === "distance"
         ? turn(q, blocks[i], () => positions.tokens)
         : q;
-      return local.map((own, n) => {
-        const bank = memory.bankOf(Math.floor(n / T));
-        if (bank.length === 0) return own;
-        const found = readMemory(
-          queries[n],
-          bank,
-          H,
-          memory.config,
-          (score) => capped(scale * score, settings.scoreSoftCap),
-        );
-        margin = Math.min(margin, found.margin);
-        return own.map((y, e) => {
-          const gate = 1 / (1 + Math.exp(-weight("attention.memory_bias")[Math.floor(e / D)]));
-          return (1 - gate) * y + gate * found.out[e];
-        });
-      });
+      const gates = weight("attention.memory_bias");
+      const found = joinMemory(local, queries, memory, { T, H, gates, scoreOf });
+      margin = found.margin;
+      return found.joint;
     };
     const { output } = layer(x, blocks[i], weight, i === Math.trunc(R / r) ? readToo : undefined);
     const residual = states[r * i + r].map((row, n) => row.map((y, e) => y - states[r * i][n][e]));

@@ -5,7 +5,7 @@ import { randomBackbone, randomIds, randomSideNet } from "../architectures/small
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose } from "../testing.ts";
 import { referenceGemmaPass } from "./reference_gemma.ts";
-import { ReferenceMemory, type Rows } from "./reference_model.ts";
+import { flat, ReferenceMemory } from "./reference_model.ts";
 
 const memory: MemoryConfig = {
   capacityTokens: 28,
@@ -65,11 +65,4 @@ for (const [architecture, settings] of Object.entries(settingsOf)) {
       }, { kinds: ["cpu", "webgpu"] });
     }
   }
-}
-
-/** All rows one after the other. */
-function flat(rows: Rows): Float64Array {
-  const width = rows[0].length, data = new Float64Array(rows.length * width);
-  rows.forEach((row, i) => data.set(row, i * width));
-  return data;
 }

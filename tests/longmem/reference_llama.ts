@@ -6,12 +6,12 @@ import type { BackboneCheckpoint } from "../../src/backbone/shape.ts";
 import type { SideNetCheckpoint } from "../../src/longmem/sidenet_shape.ts";
 import {
   affine,
-  dotHead,
+  attendCausally,
   each,
-  readMemory,
+  joinMemory,
   type ReferenceMemory,
   type Rows,
-  softmax,
+  shareHeads,
   sum,
 } from "./reference_model.ts";
 
@@ -47,14 +47,6 @@ export function referenceLlamaPass(
       const meanSquare = row.reduce((total, y) => total + y * y, 0) / E;
       return row.map((y, e) => y / Math.sqrt(meanSquare + epsilon) * gain[e]);
     });
-  /** Heads of queries i div (H / K) share one of keys: each gets a copy of it. */
-  const repeat = (x: Rows): Rows =>
-    x.map((row) =>
-      Float64Array.from({ length: H * D }, (_, e) => {
-        const head = Math.floor(Math.floor(e / D) / (H / K));
-        return row[head * D + e % D];
-      })
-    );
   /** Channels j and j + D/2 of each head at position t turn by t theta^(-2j/D). */
   const turn = (x: Rows): Rows =>
     x.map((row, n) =>
@@ -64,17 +56,8 @@ export function referenceLlamaPass(
         return y * Math.cos(angle) + other * Math.sin(angle);
       })
     );
-  const attend = (q: Rows, k: Rows, v: Rows): Rows =>
-    q.map((query, n) => {
-      const first = n - n % T, out = new Float64Array(H * D);
-      for (let h = 0; h < H; h++) {
-        const scores = k.slice(first, n + 1).map((key) => dotHead(query, key, h, D) / Math.sqrt(D));
-        softmax(scores).forEach((p, i) => {
-          for (let e = h * D; e < (h + 1) * D; e++) out[e] += p * v[first + i][e];
-        });
-      }
-      return out;
-    });
+  const scoreOf = (product: number) => product / Math.sqrt(D);
+  const shared = (x: Rows) => shareHeads(x, { K, H, D });
   const layer = (
     x: Rows,
     weight: (name: string) => Float32Array,
@@ -82,9 +65,9 @@ export function referenceLlamaPass(
   ) => {
     const u = rms(x, weight("attention_norm.weight"));
     const q = affine(u, weight("attention.q.weight"));
-    const k = repeat(affine(u, weight("attention.k.weight")));
-    const v = repeat(affine(u, weight("attention.v.weight")));
-    const o = join(attend(turn(q), turn(k), v), q);
+    const k = shared(affine(u, weight("attention.k.weight")));
+    const v = shared(affine(u, weight("attention.v.weight")));
+    const o = join(attendCausally({ q: turn(q), k: turn(k), v }, { T, H, D, scoreOf }), q);
     const y = sum(x, affine(o, weight("attention.out.weight")));
     const m = rms(y, weight("mlp_norm.weight"));
     const gate = each(affine(m, weight("mlp.gate.weight")), (z) => z / (1 + Math.exp(-z)));
@@ -110,17 +93,12 @@ export function referenceLlamaPass(
   let x = states[0], margin = Infinity;
   for (let i = 0; i < S; i++) {
     const weight = (name: string) => trained(`layers.${i}.${name}`);
-    const readMemoryToo = (local: Rows, q: Rows): Rows =>
-      local.map((own, n) => {
-        const bank = memory.bankOf(Math.floor(n / T));
-        if (bank.length === 0) return own;
-        const { out, margin: gap } = readMemory(q[n], bank, H, memory.config);
-        margin = Math.min(margin, gap);
-        return own.map((y, e) => {
-          const gate = 1 / (1 + Math.exp(-weight("attention.memory_bias")[Math.floor(e / D)]));
-          return (1 - gate) * y + gate * out[e];
-        });
-      });
+    const readMemoryToo = (local: Rows, q: Rows): Rows => {
+      const gates = weight("attention.memory_bias");
+      const found = joinMemory(local, q, memory, { T, H, gates, scoreOf });
+      margin = found.margin;
+      return found.joint;
+    };
     const { output } = layer(x, weight, i === Math.trunc(R / r) ? readMemoryToo : undefined);
     const residual = states[r * i + r].map((row, n) => row.map((y, e) => y - states[r * i][n][e]));
     x = sum(output, residual);

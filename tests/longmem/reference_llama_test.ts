@@ -10,7 +10,7 @@ import { randomBackbone, randomIds, randomSideNet } from "../architectures/small
 import { deviceTest } from "../graph/devices.ts";
 import { assert, assertClose, sharedTest } from "../testing.ts";
 import { referenceLlamaPass } from "./reference_llama.ts";
-import { ReferenceMemory, type Rows } from "./reference_model.ts";
+import { flat, ReferenceMemory } from "./reference_model.ts";
 
 const memory: MemoryConfig = {
   capacityTokens: 28,
@@ -60,10 +60,3 @@ deviceTest("LongMem.forward() beside a Llama equals the reference", async (devic
   assert.deepEqual(model.memoryFillChunks, [7, 7]); // of 8 the oldest has left
   await model.close();
 }, { kinds: ["cpu", "wasm", "webgpu"] });
-
-/** All rows one after the other. */
-function flat(rows: Rows): Float64Array {
-  const width = rows[0].length, data = new Float64Array(rows.length * width);
-  rows.forEach((row, i) => data.set(row, i * width));
-  return data;
-}

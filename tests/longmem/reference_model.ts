@@ -265,6 +265,82 @@ export function slopesOf(H: number): number[] {
   return [...slopesOf(p), ...slopesOf(2 * p).filter((_, h) => h % 2 === 0).slice(0, H - p)];
 }
 
+/** Copies of heads of keys [N, K D] for the H / K heads of queries that share each: [N, H D]. */
+export function shareHeads(x: Rows, { K, H, D }: { K: number; H: number; D: number }): Rows {
+  return x.map((row) =>
+    Float64Array.from(
+      { length: H * D },
+      (_, e) => row[Math.floor(Math.floor(e / D) * K / H) * D + e % D],
+    )
+  );
+}
+
+/**
+ * Attention of tokens to those before them in their rows of T, and to themselves.
+ *
+ * @param scoreOf Score of an inner product.
+ * @param windowTokens Tokens that one attends to at most.
+ */
+export function attendCausally(
+  { q, k, v }: { q: Rows; k: Rows; v: Rows },
+  { T, H, D, scoreOf, windowTokens = T }: {
+    T: number;
+    H: number;
+    D: number;
+    scoreOf: (product: number) => number;
+    windowTokens?: number;
+  },
+): Rows {
+  return q.map((query, n) => {
+    const first = Math.max(n - n % T, n - windowTokens + 1), out = new Float64Array(H * D);
+    for (let h = 0; h < H; h++) {
+      const scores = k.slice(first, n + 1).map((key) => scoreOf(dotHead(query, key, h, D)));
+      softmax(scores).forEach((p, i) => {
+        for (let e = h * D; e < (h + 1) * D; e++) out[e] += p * v[first + i][e];
+      });
+    }
+    return out;
+  });
+}
+
+/**
+ * Joins local attention with that to the memory by the gates of the heads; tokens of rows without a memory keep the local one.
+ *
+ * @returns The joint attention, and the smallest difference between scores of neighbouring chunks.
+ */
+export function joinMemory(
+  local: Rows,
+  queries: Rows,
+  memory: ReferenceMemory,
+  { T, H, gates, scoreOf }: {
+    T: number;
+    H: number;
+    gates: Float32Array;
+    scoreOf: (product: number) => number;
+  },
+): { joint: Rows; margin: number } {
+  let margin = Infinity;
+  const joint = local.map((own, n) => {
+    const bank = memory.bankOf(Math.floor(n / T));
+    if (bank.length === 0) return own;
+    const found = readMemory(queries[n], bank, H, memory.config, scoreOf);
+    margin = Math.min(margin, found.margin);
+    return own.map((y, e) => {
+      const gate = 1 / (1 + Math.exp(-gates[Math.floor(e * H / own.length)]));
+      return (1 - gate) * y + gate * found.out[e];
+    });
+  });
+  return { joint, margin };
+}
+
+/** All rows one after the other. */
+export function flat(...states: readonly Rows[]): Float64Array {
+  const rows = states.flat();
+  const width = rows[0].length, data = new Float64Array(rows.length * width);
+  rows.forEach((row, i) => data.set(row, i * width));
+  return data;
+}
+
 export function dotHead(a: Float64Array, b: Float64Array, h: number, D: number): number {
   let sum = 0;
   for (let d = h * D; d < (h + 1) * D; d++) sum += a[d] * b[d];

@@ -14,7 +14,7 @@ import { assert, assertClose, sharedTest } from "../testing.ts";
 import { fixtureMemory, fixtureNetworks, Golden } from "./fixture_model.ts";
 import { ObservedModel } from "./observed_model.ts";
 import { randomParts, smallBackbone, smallSideNet } from "./random_model.ts";
-import { ReferenceMemory, referencePass, type Rows } from "./reference_model.ts";
+import { flat, ReferenceMemory, referencePass, type Rows } from "./reference_model.ts";
 
 sharedTest("referencePass() gives the official values of seven segments", async () => {
   const golden = await Golden.read("segments_f32mem.safetensors");
@@ -376,14 +376,6 @@ function tokensOfPass(setting: Setting, random: Random, pass: number): Int32Arra
   );
   if (setting.padded?.includes(pass)) tokens[T + 3] = tokens[2 * T - 1] = padId;
   return tokens;
-}
-
-/** All rows one after the other. */
-function flat(...states: readonly Rows[]): Float64Array {
-  const rows = states.flat();
-  const width = rows[0].length, data = new Float64Array(rows.length * width);
-  rows.forEach((row, i) => data.set(row, i * width));
-  return data;
 }
 
 deviceTest(
