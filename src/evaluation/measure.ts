@@ -167,7 +167,7 @@ function differenceOfOthers(first: ItemSums, second: ItemSums): Estimate {
  *
  * @param options.of The item of a record (default: its own).
  * @param options.unit Name of the items in the plural.
- * @param options.perUnit What the denominator counts, of a number for each: {@linkcode ItemSums.perUnit}.
+ * @param options.perUnit Units of the denominator, as {@linkcode ItemSums.perUnit} has them.
  * @param options.clusters The same of their clusters, where records name these.
  */
 export function sumsOver<

@@ -28,8 +28,8 @@ export interface ItemSums {
   /** Whether the metric is e to the power of the ratio, as a perplexity is. */
   readonly exponential: boolean;
   /**
-   * What the denominators count, in the plural, where the metric is a number for each, as nats a token: `tokens`. Over
-   * different ones, as of another vocabulary, it is in another unit, and is not compared.
+   * Units of the denominators, in the plural, of a metric that is a number for each unit: `tokens` for nats a token. Metrics
+   * over different units, such as the tokens of two vocabularies, are not compared. Absent: items are counted.
    */
   readonly perUnit?: string;
   /** Which items belong together, such as the stories of one book: then only the clusters are independent of each other. */

@@ -30,7 +30,7 @@ export function dispatchGroups(pass: GPUComputePassEncoder, groups: number): voi
   pass.dispatchWorkgroups(x, Math.ceil(groups / x));
 }
 
-/** What a kernel binds, by the numbers of the bindings: tensors of numbers of 32 bits, or buffers. */
+/** Tensors of 32-bit numbers, and buffers, that a kernel reads and writes, by their binding numbers. */
 export type Bindings = Readonly<Record<number, DeviceTensor | GPUBuffer>>;
 
 /** Binds them for a kernel whose layout follows from its code. */

@@ -261,11 +261,11 @@ test("the task of data may fetch models of the Hub", () =>
         ...[repositoryPath("src/main.ts"), "data", "hf:tellers/small"],
       ],
       cwd: folder,
-      env: { NO_COLOR: "1", HF_ENDPOINT: server.url, HF_HOME: `${folder}/home` },
+      env: { NO_COLOR: "1", HF_ENDPOINT: server.url, HF_HOME: `${folder}/hf` },
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     assert.match(new TextDecoder().decode(stdout), /^hf:tellers\/small: complete\n/);
-    const snapshot = `${folder}/home/hub/models--tellers--small/snapshots/${commit}`;
+    const snapshot = `${folder}/hf/hub/models--tellers--small/snapshots/${commit}`;
     assert.ok((await Deno.lstat(`${snapshot}/model.safetensors`)).isSymlink);
   }));
 
