@@ -56,8 +56,7 @@ export function checkRange(
 export class ByteFile implements ByteSource {
   /** Path as it was given, for messages. */
   readonly path: string;
-  /** Size in bytes when it was opened. */
-  readonly sizeBytes: number;
+  #sizeBytes: number;
   readonly #file: OpenFile;
   /** Size and time of the last change when it was opened; undefined where it may be written meanwhile. */
   readonly #opened: PathInfo | undefined;
@@ -70,9 +69,14 @@ export class ByteFile implements ByteSource {
     { file, opened }: { readonly file: OpenFile; readonly opened: PathInfo | undefined },
   ) {
     this.path = path;
-    this.sizeBytes = sizeBytes;
+    this.#sizeBytes = sizeBytes;
     this.#file = file;
     this.#opened = opened;
+  }
+
+  /** Size in bytes when it was opened or measured last. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
   }
 
   /**
@@ -109,6 +113,11 @@ export class ByteFile implements ByteSource {
       if (this.#opened) await checkUnchanged(this.path, this.#file, this.#opened);
       return bytes;
     });
+  }
+
+  /** Takes the size again of a file to whose end others may have written. */
+  async measure(): Promise<void> {
+    this.#sizeBytes = (await this.#file.stat()).size;
   }
 
   [Symbol.dispose](): void {

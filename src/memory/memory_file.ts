@@ -302,10 +302,12 @@ interface Part {
   readonly hash: string;
 }
 
-/** Whether a part that was written to its end follows. */
+/** Whether a part that was written to its end follows, perhaps since the file was opened. */
 async function beginsPart(bytes: ByteSource, offset: number): Promise<boolean> {
   if (bytes.sizeBytes < offset + 8) return false;
-  return (await bytes.read(offset, 8)).some((byte) => byte !== 0);
+  const begins = (await bytes.read(offset, 8)).some((byte) => byte !== 0);
+  if (begins && bytes instanceof ByteFile) await bytes.measure();
+  return begins;
 }
 
 /** Refuses a part that was written after another one than that before it. */

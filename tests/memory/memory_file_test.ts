@@ -226,6 +226,44 @@ test("of several processes that add to a memory file one does, and the others fa
     bank.dispose();
   }));
 
+test("a memory file to which a process adds while it is opened reads as before or as after", () =>
+  withFolder(async (folder) => {
+    const path = `${folder}/small.memory`, { bank, write } = await smallBank(24), { open } = Deno;
+    await write(0);
+    await writeMemoryFile(path, bank, labels);
+    const before = await Deno.readFile(path);
+    await write(1);
+    await updateMemoryFile(path, bank, labels);
+    const after = await Deno.readFile(path);
+    const half = after.slice(0, (before.length + after.length) >> 1);
+    half.fill(0, before.length, before.length + 8);
+    for (
+      const { first, then, read } of [
+        { first: half, then: after, read: after },
+        { first: before, then: after, read: before },
+      ]
+    ) {
+      await Deno.writeFile(path, first);
+      Deno.open = async (...args) => {
+        const file = await open(...args), seek = file.seek.bind(file);
+        // The size is known by now, and nothing has been read.
+        file.seek = async (offset, whence) => {
+          file.seek = seek;
+          await Deno.writeFile(path, then);
+          return await seek(offset, whence);
+        };
+        return file;
+      };
+      try {
+        using file = await openMemoryFile(path), whole = await openMemoryFile(read);
+        assert.deepEqual(await contentOf(file), await contentOf(whole));
+      } finally {
+        Deno.open = open;
+      }
+    }
+    bank.dispose();
+  }));
+
 test("chunks of another text are not added to a memory file", () =>
   withFolder(async (folder) => {
     const path = `${folder}/small.memory`,
