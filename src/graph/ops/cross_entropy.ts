@@ -3,6 +3,7 @@ import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
 import { concat } from "./concat.ts";
 import { gather } from "./gather.ts";
+import { greaterOrEqual } from "./greater_or_equal.ts";
 import { linear } from "./linear.ts";
 import { log } from "./log.ts";
 import { matmul } from "./matmul.ts";
@@ -14,6 +15,7 @@ import { slice } from "./slice.ts";
 import { softCap, softCapSlope } from "./soft_cap.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
+import { where } from "./where.ts";
 
 /** A linear head: its logits are x W^T + b, or those after a soft cap. */
 export interface LinearHead {
@@ -101,10 +103,10 @@ export function crossEntropy(
 
   const trained = options.frozen ? [] : bias ? [weight, bias] : [weight];
   graph.derive([x, ...trained], [nll], ({ dy }) => {
-    const parts = blocks.map(({ range, features, ids, p: probabilities, logits }) => {
+    const parts = blocks.map(({ range, features, ids, p: probabilities, logits, nll }) => {
       const n = range.end - range.start;
       const slopes = cap === undefined ? undefined : softCapSlope(logits, cap);
-      const column = reshape(slice(dy, range), [n, 1]);
+      const column = reshape(following(slice(dy, range), nll), [n, 1]);
       const p = slopes ? mul(probabilities, slopes) : probabilities;
       const atTarget = (x: Value) => slopes ? mul(x, targetLogits(slopes, ids)) : x;
       return {
@@ -136,6 +138,14 @@ export function crossEntropy(
     return [dx, dWeight, dBias];
   });
   return nll;
+}
+
+/**
+ * x, but computed after `earlier`, of the same shape. An engine computes what one output needs before it begins with the next: without
+ * this the logits of all blocks would be held until it comes to the loss.
+ */
+function following(x: Value, earlier: Value): Value {
+  return where(greaterOrEqual(x.graph.scalar(0), x.graph.scalar(0)), x, earlier);
 }
 
 /** Largest element of every row: [n, V] -> [n, 1]. */

@@ -1,4 +1,6 @@
+import { gradients } from "../../../src/graph/gradients.ts";
 import { Graph, type Value } from "../../../src/graph/graph.ts";
+import { programOf } from "../../../src/graph/onnx.ts";
 import {
   crossEntropy,
   type LinearHead,
@@ -129,4 +131,19 @@ test("crossEntropy() rejects heads and targets of other sizes", () => {
   ) {
     assert.throws(() => loss(x, head, options), message);
   }
+});
+
+test("the gradient of a block of rows follows from their loss, so that few logits are held at once", () => {
+  const graph = new Graph(), N = 70;
+  const x = graph.input("x", [N, 3]);
+  const head = { weight: graph.input("weight", [11, 3]) };
+  const targets = graph.input("targets", [N], "int32");
+  const nll = loss(x, { ...head, targets }, { blockBytes: smallest, frozen: true });
+  const [dx] = gradients(nll, [x], graph.input("dy", [N]));
+  graph.output("dx", dx!);
+  const { nodes } = programOf(graph);
+  const ops = (op: string) => nodes.filter((node) => node.op === op);
+  // Maxima of the logits and of their softmax in each block, which the gradient alone does not need.
+  assert.equal(ops("Softmax").length, 3);
+  assert.equal(ops("ReduceMax").length, 6);
 });
