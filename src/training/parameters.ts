@@ -4,7 +4,7 @@ import { stepNames } from "./step_graph.ts";
 
 /**
  * Tensors that every step replaces: parameters and their optimiser state. They stay on the device, each in two buffers: a
- * step reads one and writes the other, so that a step that fails leaves the last good values.
+ * step reads one and writes the other, so that a step that fails leaves the last good values. Those that are written in place have one.
  */
 export class ReplacedTensors {
   #current: Tensors = {};
@@ -12,13 +12,20 @@ export class ReplacedTensors {
 
   constructor(readonly device: Device) {}
 
-  /** Adds a tensor, in place of an earlier one of its name. */
+  /** Adds a tensor of zeros. */
+  addZeros(name: string, shape: readonly number[], { inPlace = false } = {}): void {
+    this.#current[name] = this.device.zeros(shape);
+    this.#spare[name] = inPlace ? this.#current[name] : this.device.zeros(shape);
+  }
+
+  /** Adds a tensor, or gives the one of its name these values. */
   add(name: string, data: Float32Array<ArrayBuffer>, shape: readonly number[]): void {
+    const inPlace = name in this.#current && this.#spare[name] === this.#current[name];
     this.#current[name]?.dispose();
-    this.#spare[name]?.dispose();
     // A copy: on the host a tensor is the memory that it was made from, and the step writes to it.
     this.#current[name] = this.device.tensor(data.slice(), shape);
-    this.#spare[name] = this.device.zeros(shape);
+    if (inPlace) this.#spare[name] = this.#current[name];
+    else this.#spare[name] ??= this.device.zeros(shape);
   }
 
   /** Makes all tensors zero. */

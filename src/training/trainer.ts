@@ -196,9 +196,11 @@ export class Trainer {
     for (const [name, shape] of this.#parameterShapes) {
       const { data } = trained.get(name)!;
       this.#state.add(name, data, shape);
-      this.#state.add(stepNames.mean(name), new Float32Array(data.length), shape);
-      this.#state.add(stepNames.square(name), new Float32Array(data.length), shape);
-      this.#sums?.add(stepNames.gradient(name), new Float32Array(data.length), shape);
+      // Of these the graph reads nothing once it has begun to write them; what rests is an exception, and a GPU's buffers are.
+      const inPlace = device.kind !== "webgpu" && parameterGroup(name) === "always";
+      this.#state.addZeros(stepNames.mean(name), shape, { inPlace });
+      this.#state.addZeros(stepNames.square(name), shape, { inPlace });
+      this.#sums?.addZeros(stepNames.gradient(name), shape);
     }
     if (this.#isFrozen) Object.assign(this.#frozen, frozenTensors(device, backbone));
   }
@@ -367,7 +369,7 @@ export class Trainer {
    * @param signal Aborted when it should stop among its batches; the next call continues with the remaining ones.
    * @param options `diagnoses`: reports the update's effect on gates and weights, which are read for it.
    * @returns Whether the update has been made; not where it was aborted.
-   * @throws Error at a non-finite loss or gradient, naming step and tensor; the parameters keep their last good values. Where a
+   * @throws Error at a non-finite loss or gradient, naming step and tensor, and from then on; the parameters keep their last good values. Where a
    * device computes while the host goes on, `results` throws it, later.
    */
   async advance(
@@ -375,6 +377,7 @@ export class Trainer {
     signal?: AbortSignal,
     { diagnoses = false }: { diagnoses?: boolean } = {},
   ): Promise<boolean> {
+    if (this.#failure) throw this.#failure;
     const { config, device } = this.#options, waits = !device.runsAhead;
     const learningRate = learningRateAt(this.#step + 1, config);
     const { batches } = this.#begun;
@@ -492,7 +495,7 @@ export class Trainer {
     };
     const verified = device.runsAhead ? undefined : this.#memory?.verify();
     verified?.catch(() => {}); // where the step fails, that is the error
-    const outputs = await this.#session!.run(feeds, (this.#sums ?? this.#state).targets);
+    const outputs = await this.#run(this.#session!, feeds, this.#sums ?? this.#state);
     await verified;
     disposeAll(fresh);
     this.#sums?.swap();
@@ -543,6 +546,16 @@ export class Trainer {
     return targetTokens!.map((count) => ({ start: 0, count }));
   }
 
+  /** Runs a session that writes into tensors, which may have been written in part where it fails. */
+  async #run(session: Session, feeds: Tensors, into: ReplacedTensors): Promise<Tensors> {
+    try {
+      return await session.run(feeds, into.targets);
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+  }
+
   /** Makes the new parameters from the gradients of all batches; returns the sum of squares of each. */
   async #updateFromSums(
     { targets, gated, learningRate }: { targets: number; gated: boolean; learningRate: number },
@@ -552,7 +565,7 @@ export class Trainer {
       ...this.#optimiserFeeds(learningRate, gated),
     };
     const feeds = { ...this.#state.feeds, ...this.#sums!.feeds, ...fresh };
-    const outputs = await this.#update!.run(feeds, this.#state.targets);
+    const outputs = await this.#run(this.#update!, feeds, this.#state);
     disposeAll(fresh);
     return outputs[stepNames.gradientSquares];
   }
@@ -600,7 +613,8 @@ export class Trainer {
     const left = step > this.#step
       ? `the parameters keep their values after step ${this.#step}`
       : `the parameters have been updated up to step ${this.#step}, and checkpoints are from before step ${step}`;
-    throw new InputError(`Cannot continue training as ${reason}: ${left}`);
+    this.#failure = new InputError(`Cannot continue training as ${reason}: ${left}`);
+    throw this.#failure;
   }
 
   /** The trained tensors by their official names. */
@@ -620,7 +634,7 @@ export class Trainer {
   /**
    * Copies everything that a continued training needs, once all results have been read.
    *
-   * @throws Error as {@linkcode results}, where it has found something that is not finite.
+   * @throws Error of the step that failed, if one has: Adam's means are no longer those before it.
    */
   async save(): Promise<TrainerState> {
     if (this.#failure) throw this.#failure;
@@ -650,6 +664,7 @@ export class Trainer {
 
   /** Continues where {@linkcode save} stopped. */
   async restore(state: TrainerState): Promise<void> {
+    this.#failure = undefined;
     for (const [name, shape] of this.#parameterShapes) {
       const restoreOne = (to: string, from: TensorMap) => {
         const tensor = from.get(name);
@@ -666,6 +681,8 @@ export class Trainer {
       restoreOne(stepNames.mean(name), state.means);
       restoreOne(stepNames.square(name), state.squares);
     }
+    this.#sums?.clear();
+    this.#begun = notBegun;
     if (state.begun) {
       const { sums, ...begun } = state.begun;
       for (const [name, { data, shape }] of sums) {

@@ -73,6 +73,23 @@ deviceTest("Session.run() writes into tensors that are given", async (device) =>
   await session.close();
 });
 
+deviceTest(
+  "Session.run() leaves no copy of what it has written where it was told to",
+  async (device) => {
+    const graph = new Graph(), shape = [2 ** 20];
+    graph.output("y", neg(graph.input("x", shape)));
+    const session = await compile(device, graph);
+    const x = device.zeros(shape), y = device.zeros(shape);
+    await session.run({ x }, { y });
+    const before = Deno.memoryUsage().external;
+    for (let i = 0; i < 4; i++) await session.run({ x }, { y });
+    const left = Deno.memoryUsage().external - before;
+    assert.ok(left < 2 ** 20, `${left} bytes are left of 4 copies of 4 MiB`);
+    await session.close();
+  },
+  { kinds: ["cpu"] },
+);
+
 deviceTest("Session.run() hands on results to the next run", async (device) => {
   const session = await productSession(device);
   const z = device.tensor(Float32Array.of(2), [1]);

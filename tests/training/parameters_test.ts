@@ -31,3 +31,17 @@ deviceTest("ReplacedTensors shows what a step wrote only after swap()", async (d
   assert.deepEqual(await read(), [0, 0]);
   tensors.dispose();
 }, { kinds: ["cpu"] });
+
+deviceTest("ReplacedTensors shows at once what a step wrote in place", async (device) => {
+  const tensors = new ReplacedTensors(device);
+  tensors.addZeros("mean", [2], { inPlace: true });
+  for (const values of [[1, 2], [3, 4]]) {
+    tensors.add("mean", Float32Array.from(values), [2]);
+    const target = tensors.targets[stepNames.updated("mean")];
+    assert.equal(target, tensors.get("mean"));
+    (await target.read()).set([values[0], 9] as never);
+    tensors.swap();
+    assert.deepEqual([...(await tensors.read(["mean"])).get("mean")!.data], [values[0], 9]);
+  }
+  tensors.dispose();
+}, { kinds: ["cpu"] });
