@@ -3,6 +3,7 @@
  */
 import { maskedInputs } from "../backbone/attention_bias.ts";
 import type { Graph } from "../graph/graph.ts";
+import { inStep } from "../graph/ops/following.ts";
 import { mostLikely } from "../graph/ops/most_likely.ts";
 import { reshape } from "../graph/ops/reshape.ts";
 import { targetRank } from "../graph/ops/target_rank.ts";
@@ -113,12 +114,15 @@ export class Passes {
     if (values.has("logits")) graph.output("logits", headLogits(forward));
     if (values.has("nll")) {
       const blocks = headBlocks(forward, { blockBytes });
-      graph.output("nll", headLoss(forward, { blocks, frozen: true }));
+      const nll = headLoss(forward, { blocks, frozen: true });
       if (values.has("choices")) {
         const targets = reshape(graph.inputs.get("targets")!, forward.features.shape.slice(0, 1));
-        graph.output("choices", mostLikely(blocks));
-        graph.output("ranks", targetRank(blocks, targets));
-      }
+        const choices = mostLikely(blocks), ranks = targetRank(blocks, targets);
+        graph.output("choices", choices);
+        graph.output("ranks", ranks);
+        // The engine begins with the last.
+        graph.output("nll", inStep(nll, [choices, ranks]));
+      } else graph.output("nll", nll);
     }
     if (values.has("retrieved")) {
       const [{ ids, scores, shares }] = forward.retrieved;

@@ -1,6 +1,8 @@
 /** What must hold for every LongMem, whatever its weights. */
 import { LongMem } from "../../src/longmem/longmem.ts";
 import type { MemoryConfig } from "../../src/memory/config.ts";
+import type { GraphNode, Value } from "../../src/graph/graph.ts";
+import type { Program } from "../../src/graph/onnx.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { deviceTest, notingDevice, testedDevice } from "../graph/devices.ts";
 import { assert, assertClose } from "../testing.ts";
@@ -650,4 +652,42 @@ deviceTest(
     }
     await model.close();
   },
+);
+
+deviceTest(
+  "choose() has done with a block's logits before it makes those of the next",
+  async (device) => {
+    let program: Program | undefined;
+    const engine: Device = {
+      ...device,
+      blockBytes: 1, // blocks of 32 rows
+      compile(compiled, options) {
+        program = compiled;
+        return device.compile(compiled, options);
+      },
+    };
+    const model = new LongMem(engine, { backbone: smallParts().backbone });
+    await model.choose(randomTokens(96, "tokens"), randomTokens(96, "targets"), { batch: 2 });
+    await model.close();
+    const { nodes, outputs } = program!, { node } = outputs.get("nll")!;
+    // The engine begins with the last node.
+    assert.ok(node === nodes.at(-1));
+    assert.equal(node!.inputs.length, 3);
+    for (const part of node!.inputs) {
+      const needed = new Set<GraphNode>();
+      const visit = ({ node }: Value) => {
+        if (!node || needed.has(node)) return;
+        needed.add(node);
+        for (const input of node.inputs) if (input) visit(input);
+      };
+      visit(part!);
+      const logits = [...needed].filter(({ outputs: [{ shape }] }) => `${shape}` === `32,${V}`);
+      assert.equal(logits.filter(({ op }) => op === "Gemm").length, 1);
+      const readers = nodes.filter(({ op, inputs: [x] }) =>
+        op !== "Gemm" && logits.some(({ op, outputs: [y] }) => op === "Gemm" && x === y)
+      );
+      assert.ok(readers.every((reader) => needed.has(reader)), `${readers.map(({ op }) => op)}`);
+    }
+  },
+  { kinds: ["cpu"] },
 );

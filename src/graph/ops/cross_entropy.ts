@@ -2,8 +2,8 @@ import { evenRanges } from "../even_ranges.ts";
 import { dims, type Value } from "../graph.ts";
 import { add } from "./add.ts";
 import { concat } from "./concat.ts";
+import { following } from "./following.ts";
 import { gather } from "./gather.ts";
-import { greaterOrEqual } from "./greater_or_equal.ts";
 import { linear } from "./linear.ts";
 import { log } from "./log.ts";
 import { matmul } from "./matmul.ts";
@@ -15,7 +15,6 @@ import { slice } from "./slice.ts";
 import { softCap, softCapSlope } from "./soft_cap.ts";
 import { softmax } from "./softmax.ts";
 import { sub } from "./sub.ts";
-import { where } from "./where.ts";
 
 /** A linear head: its logits are x W^T + b, or those after a soft cap. */
 export interface LinearHead {
@@ -138,14 +137,6 @@ export function crossEntropy(
     return [dx, dWeight, dBias];
   });
   return nll;
-}
-
-/**
- * x, but computed after `earlier`, of the same shape. An engine computes what one output needs before it begins with the next: without
- * this the logits of all blocks would be held until it comes to the loss.
- */
-function following(x: Value, earlier: Value): Value {
-  return where(greaterOrEqual(x.graph.scalar(0), x.graph.scalar(0)), x, earlier);
 }
 
 /** Largest element of every row: [n, V] -> [n, 1]. */
