@@ -47,6 +47,7 @@ export function slidingWindowModel(
       if (hasMemory) await model.remember!(tokens, batch);
       windows.add(segment);
     },
+    asksEnds: true,
     ask: (prompt) => ask(prompt, true),
   };
 }

@@ -43,8 +43,12 @@ export interface PassKind extends
   readonly returnsKeys?: boolean;
 }
 
+/** Each session holds memory for the values of its passes, and texts of many lengths would make as many. */
+const mostSessions = 24;
+
 /** Sessions and weights of models that differ in their memories alone; one pass runs at a time. */
 export class Passes {
+  /** Sessions by their kinds, that used last at the end. */
   readonly #sessions = new Map<string, Promise<Session>>();
   /** Tensors of the weights by their names in graphs. */
   readonly weights: Tensors;
@@ -84,14 +88,22 @@ export class Passes {
   }
 
   #session(kind: PassKind, memory: OpenMemory | undefined): Promise<Session> {
-    const name = JSON.stringify(kind);
-    const known = this.#sessions.get(name);
-    if (known) return known;
+    const name = JSON.stringify(kind), known = this.#sessions.get(name);
+    if (known) {
+      this.#sessions.delete(name);
+      this.#sessions.set(name, known);
+      return known;
+    }
     const session = compile(this.device, this.#graph(kind, memory), {
       hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores", "weights", "gates"],
       hostFunctions: hostFunctionsOf(() => this.#memory!),
     });
     this.#sessions.set(name, session);
+    for (const [oldest, idle] of this.#sessions) {
+      if (this.#sessions.size <= mostSessions) break;
+      this.#sessions.delete(oldest);
+      idle.then((one) => one.close(), () => {});
+    }
     session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again
     return session;
   }
@@ -120,7 +132,7 @@ export class Passes {
         const choices = mostLikely(blocks), ranks = targetRank(blocks, targets);
         graph.output("choices", choices);
         graph.output("ranks", ranks);
-        // The engine begins with the last.
+        // Added last, so that the engine begins with it and makes all three of one block after the other.
         graph.output("nll", inStep(nll, [choices, ranks]));
       } else graph.output("nll", nll);
     }

@@ -1,10 +1,23 @@
+import type { Program } from "../graph/onnx.ts";
 import type { ElementType } from "../tensor.ts";
 import type { Tensors } from "./device.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 
+/** What a session keeps of an input: a `Value` would keep the whole graph, with its constants. */
+export interface SessionInput {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly type: ElementType;
+}
+
+/** The inputs of a program as its session keeps them. */
+export function sessionInputs({ inputs }: Pick<Program, "inputs">): readonly SessionInput[] {
+  return inputs.map(({ name, shape, type }) => ({ name, shape, type }));
+}
+
 /** The tensors that the inputs of a graph need; a missing one or one of another shape or type is an error. */
 export function checkedFeeds(
-  inputs: readonly { name: string; shape: readonly number[]; type: ElementType }[],
+  inputs: readonly SessionInput[],
   feeds: Tensors,
 ): Tensors {
   const needed: Tensors = {};

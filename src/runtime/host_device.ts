@@ -14,7 +14,7 @@ import {
   type Tensors,
 } from "./device.ts";
 import { InputRangeError, messageOf } from "../errors.ts";
-import { checkedFeeds } from "./feeds.ts";
+import { checkedFeeds, type SessionInput, sessionInputs } from "./feeds.ts";
 import { counted } from "../quantities.ts";
 import { environmentVariable, machineCores, processorName } from "../system.ts";
 
@@ -61,7 +61,7 @@ export async function openHostDevice(
         // float64 below 2.2e-308 and float32 below 1.2e-38 for 0 (5e-324 > 0 is false). float16's smallest numbers stay.
         extra: { session: { set_denormal_as_zero: "1" } },
       });
-      return new HostSession(ort, session, program.inputs, kind);
+      return new HostSession(ort, session, sessionInputs(program), kind);
     },
     tensor: (data, shape, type) =>
       new HostTensorOnDevice(ort, data, shape, type ?? elementType(data)),
@@ -150,18 +150,18 @@ class HostTensorOnDevice implements DeviceTensor {
 }
 
 /**
- * Frees the copy that the native package makes even of an output that it has written where it was told to: of as much memory as a training
- * makes at every step, the garbage collector would leave gigabytes for a while.
+ * Frees the copy that onnxruntime-node returns of an output, even of one that it has written into a given tensor. A training makes as much
+ * as its parameters and means at every step, which the garbage collector would free late.
  */
 function discard(copy: HostArray, written: HostArray): void {
-  if (copy.buffer !== written.buffer) copy.buffer.transfer?.(0); // older versions of Node have no transfer()
+  if (copy.buffer !== written.buffer) copy.buffer.transfer?.(0); // Node 20 has no transfer()
 }
 
 class HostSession implements Session {
   constructor(
     readonly ort: Ort,
     readonly session: Awaited<ReturnType<Ort["InferenceSession"]["create"]>>,
-    readonly inputs: Program["inputs"],
+    readonly inputs: readonly SessionInput[],
     readonly kind: "cpu" | "wasm",
   ) {}
 

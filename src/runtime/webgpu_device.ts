@@ -13,7 +13,7 @@ import {
   type Session,
   type Tensors,
 } from "./device.ts";
-import { checkedFeeds } from "./feeds.ts";
+import { checkedFeeds, type SessionInput, sessionInputs } from "./feeds.ts";
 import { createSession } from "./host_device.ts";
 import { InputRangeError, messageOf } from "../errors.ts";
 
@@ -151,7 +151,7 @@ class OrtWebGpuDevice implements WebGpuDevice {
       })
     );
     this.checkErrors();
-    return new WebGpuSession(this, session, program.inputs);
+    return new WebGpuSession(this, session, sessionInputs(program));
   }
 
   tensor(
@@ -315,7 +315,7 @@ class WebGpuSession implements Session {
   constructor(
     readonly device: OrtWebGpuDevice,
     readonly session: Awaited<ReturnType<EngineModules["cpu"]["InferenceSession"]["create"]>>,
-    readonly inputs: Program["inputs"],
+    readonly inputs: readonly SessionInput[],
   ) {}
 
   async run(feeds: Tensors, into: Tensors = {}): Promise<Tensors> {

@@ -655,7 +655,7 @@ deviceTest(
 );
 
 deviceTest(
-  "choose() has done with a block's logits before it makes those of the next",
+  "in the graph of choose() a part of the loss needs all else that reads its block's logits",
   async (device) => {
     let program: Program | undefined;
     const engine: Device = {
@@ -683,11 +683,44 @@ deviceTest(
       visit(part!);
       const logits = [...needed].filter(({ outputs: [{ shape }] }) => `${shape}` === `32,${V}`);
       assert.equal(logits.filter(({ op }) => op === "Gemm").length, 1);
-      const readers = nodes.filter(({ op, inputs: [x] }) =>
-        op !== "Gemm" && logits.some(({ op, outputs: [y] }) => op === "Gemm" && x === y)
-      );
+      const [{ outputs: [block] }] = logits.filter(({ op }) => op === "Gemm");
+      const readers = nodes.filter(({ inputs }) => inputs.includes(block));
+      assert.equal(readers.length, 6);
       assert.ok(readers.every((reader) => needed.has(reader)), `${readers.map(({ op }) => op)}`);
     }
+  },
+  { kinds: ["cpu"] },
+);
+
+deviceTest(
+  "A model of texts of many lengths keeps the sessions that it used last",
+  async (device) => {
+    let open = 0, most = 0;
+    const engine: Device = {
+      ...device,
+      async compile(program, options) {
+        const session = await device.compile(program, options);
+        most = Math.max(most, ++open);
+        return {
+          run: (feeds, into) => session.run(feeds, into),
+          async close() {
+            open--;
+            await session.close();
+          },
+        };
+      },
+    };
+    const model = new LongMem(engine, { backbone: smallParts().backbone });
+    const score = (T: number) => model.score(randomTokens(T, "tokens"), randomTokens(T, "targets"));
+    const first = await score(1);
+    for (let T = 2; T <= 30; T++) {
+      await score(T);
+      if (T > 20) await score(3); // stays open
+    }
+    assert.deepEqual([most, open], [24, 24]);
+    assert.deepEqual(await score(1), first);
+    await model.close();
+    assert.equal(open, 0);
   },
   { kinds: ["cpu"] },
 );

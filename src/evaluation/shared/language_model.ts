@@ -71,6 +71,8 @@ export interface PromptedModel extends ChoosingModel {
   readonly remembersNothing?: true;
   /** Reads the next segment of every row without saying anything of it: its `targets` are not looked at. */
   read(segment: Pick<SegmentRows, "tokens" | "rows" | "lengths">): Promise<void>;
+  /** Whether prompts may have the targets of the last tokens of each row alone. */
+  readonly asksEnds?: true;
   /** Scores the targets of a prompt of every row, as `choose` does, but leaves the text that the rows have read unchanged. */
   ask(prompt: SegmentRows): Promise<Choices>;
   /**
@@ -119,6 +121,7 @@ export function languageModel(
       model.choose(segment.tokens, segment.targets, { ...batchOf(segment), network }),
     read: (segment) =>
       memory ? model.remember(segment.tokens, batchOf(segment)) : Promise.resolve(),
+    asksEnds: true,
     ask: ({ tokens, targets, rows }) =>
       model.choose(tokens, targets, { batch: rows, network, readOnly: true }),
     ...(!memory && { remembersNothing: true }),

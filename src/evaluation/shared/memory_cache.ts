@@ -23,6 +23,8 @@ export class EncodedMemories {
   readonly #maxBytes: number;
   readonly #saved = new Map<string, SavedBank>();
   #bytes = 0;
+  /** Bytes of the memory that was copied last. */
+  #lastBytes = 0;
   #encoded = 0;
 
   /** Begins empty; `maxBytes` bounds the size of all memories together (default 2 GiB). */
@@ -106,10 +108,12 @@ export class EncodedMemories {
     if (known) return await model.putMemory(known);
     for (const segment of segments) await model.remember(segment);
     this.#encoded++;
+    // The first are kept, not the last: evaluations go through their texts from the first to the last, again and again.
+    if (this.#bytes + this.#lastBytes > this.#maxBytes) return;
     const saved = await model.copyMemory();
     if (!saved) return;
     const bytes = Object.values(saved.tensors).reduce((sum, { data }) => sum + data.byteLength, 0);
-    // The first are kept, not the last: evaluations go through their texts from the first to the last, again and again.
+    this.#lastBytes = bytes; // those of a model are all as large
     if (this.#bytes + bytes > this.#maxBytes) return;
     this.#bytes += bytes;
     this.#saved.set(key, saved);

@@ -380,18 +380,24 @@ async function askBatch(
   signal?.throwIfAborted();
   const longest = Math.max(...prompts.map((prompt) => prompt?.tokens.length ?? 0));
   const T = Math.ceil((longest - 1) / lengthStep) * lengthStep, rows = prompts.length;
-  const tokens = new Int32Array(rows * T).fill(pad), targets = new Int32Array(rows * T).fill(pad);
+  const firstScored = Math.min(
+    ...prompts.flatMap((prompt) => prompt ? [prompt.tokens.length - 1 - prompt.scored] : []),
+  );
+  // With a large vocabulary the logits of a prompt take longer than all else.
+  const n = model.asksEnds ? Math.ceil((T - firstScored) / lengthStep) * lengthStep : T;
+  const tokens = new Int32Array(rows * T).fill(pad), targets = new Int32Array(rows * n).fill(pad);
   prompts.forEach((prompt, row) => {
     if (!prompt) return;
     tokens.set(prompt.tokens.subarray(0, -1), row * T);
-    targets.set(prompt.tokens.subarray(1), row * T);
+    targets.set(prompt.tokens.subarray(1 + T - n), row * n);
   });
   const lengths = prompts.map((prompt) => prompt ? prompt.tokens.length - 1 : 0);
   const { nll, choices, ranks } = await model.ask({ tokens, targets, rows, lengths });
   const retrieved = asksRetrieved ? await model.retrieves?.({ tokens, rows }) : undefined;
   return prompts.map((prompt, row) => {
     if (!prompt) return undefined;
-    const end = row * T + prompt.tokens.length - 1, start = end - prompt.scored;
+    const last = prompt.tokens.length - 1;
+    const end = row * n + last - (T - n), start = end - prompt.scored;
     const scored = nll.slice(start, end);
     checkLikelihoods(scored, {
       evaluation,
@@ -404,7 +410,7 @@ async function askBatch(
       choices: choices.slice(start, end),
       ...(ranks && { ranks: ranks.slice(start, end) }),
       ...(retrieved && {
-        retrieved: retrievedAt(retrieved, row, { start: start - row * T, end: end - row * T }),
+        retrieved: retrievedAt(retrieved, row, { start: last - prompt.scored, end: last }),
       }),
     };
   });

@@ -83,6 +83,35 @@ for (const rows of [1, 2, 3]) {
 }
 
 test({
+  name: "askPrompts() has the end of long prompts scored alone, by models that can",
+  ...withDevice,
+  fn: async () => {
+    const prompts = [{ tokens: tokens(150), scored: 3 }, { tokens: tokens(90), scored: 2 }];
+    const items = [{ reading: [tokens(8), tokens(8)], prompts }];
+    const model = await openSmall({ bank: "shared", reset: "epoch" });
+    const { asksEnds, ...whole } = languageModel("longmem", model, "longmem");
+    const asked: number[] = [];
+    const counting = {
+      ...whole,
+      ask: (prompt: Parameters<typeof whole.ask>[0]) => {
+        asked.push(prompt.targets.length / prompt.rows);
+        return whole.ask(prompt);
+      },
+    };
+    const options = { rows: 2, memory: "shared", pad } as const;
+    const [expected] = await askPrompts(counting, items, options);
+    const [ends] = await askPrompts({ ...counting, asksEnds: asksEnds! }, items, options);
+    await model.close();
+    assert.deepEqual(asked, [192, 128]); // of 149 and 89 tokens, from the 87th on
+    for (const [i, { nll, choices, ranks }] of expected.entries()) {
+      assert.equal(nll.length, prompts[i].scored);
+      assertClose(ends[i].nll, nll, { tolerance: 1e-6 });
+      assert.deepEqual([ends[i].choices, ends[i].ranks], [choices, ranks]);
+    }
+  },
+});
+
+test({
   name: "askPrompts() of a shared memory reads each text once and asks several prompts at once",
   ...withDevice,
   fn: async () => {
