@@ -81,3 +81,44 @@ test("patterns of clusters that match no document are noted", () =>
     await openText(experiment, { results, progress } as unknown as RunContext);
     assert.deepEqual(notes, ['corpus.clusters: no document matches "see-*"']);
   }));
+
+test("copies among the documents that are measured are noted, unless they are one work", () =>
+  withFolder(async (folder) => {
+    const train = "the ships of the sea and the sands of the shore ".repeat(4);
+    const texts = { "a-test": "one", "b-test": "two", "c-test": "one", "d-test": "one" };
+    for (const [name, text] of Object.entries({ "a-train": train, "b-train": train, ...texts })) {
+      await Deno.writeTextFile(`${folder}/${name}.txt`, text);
+    }
+    const notesOf = async (clusters: Record<string, string>) => {
+      const notes: string[] = [];
+      const experiment = resolvedExperiment({
+        name: "copies",
+        corpus: { folder, train: "*-train.txt", valid: "valid", test: "*-test.txt", clusters },
+        tokenizer: { kind: "bpe", vocabSize: 270 },
+        backbone: { kind: "checkpoint", path: "data/chronicle/backbone" },
+        evaluations: [{
+          kind: "perplexity",
+          split: "test",
+          models: ["backbone"],
+          contextTokens: 8,
+        }],
+      });
+      const results = { path: folder, recordHash: () => Promise.resolve() };
+      const progress = { doing: () => {}, note: (text: string) => notes.push(text) };
+      const { documents } = await openText(
+        experiment,
+        { results, progress } as unknown as RunContext,
+      );
+      await documents("test");
+      return notes.filter((note) => note.startsWith("corpus."));
+    };
+    const ending =
+      ": each counts as a document of its own, unless corpus.clusters makes them one work";
+    assert.deepEqual(await notesOf({}), [
+      `corpus.test: 2 documents are copies of another, such as "c-test" of "a-test"${ending}`,
+    ]);
+    assert.deepEqual(await notesOf({ "a-*": "one", "c-*": "one" }), [
+      `corpus.test: 1 document is a copy of another, such as "d-test" of "a-test"${ending}`,
+    ]);
+    assert.deepEqual(await notesOf({ "*-test": "one" }), []);
+  }));

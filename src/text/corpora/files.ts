@@ -6,6 +6,7 @@ import type { Accepts, Assert, Declared, NamedPath } from "../../declaration/par
 import type { ByProtocol } from "../../declaration/protocol.ts";
 import { InputRangeError, InputTypeError, MissingDataError } from "../../errors.ts";
 import { ifThere, isThere } from "../../files.ts";
+import { counted } from "../../quantities.ts";
 import {
   type Document,
   type DocumentFile,
@@ -191,6 +192,7 @@ async function openFiles(
     }
     await context.recordHash(`corpus ${split}`, hashOf(hashes));
     context.note(`${split} split: ${sizeOf(documents)}`);
+    if (split !== "train") noteCopies(split, documents, hashes, context);
     return documents;
   });
   return {
@@ -260,6 +262,34 @@ async function checkSplits(
       seen.set(sha256, { split, path: file.path });
     }
   }
+}
+
+/**
+ * Notes documents with the text of others that are not of their work: a standard error takes each for one of its own.
+ *
+ * @param hashes Names and SHA-256 of the documents, one after the other.
+ */
+function noteCopies(
+  split: Split,
+  documents: readonly RunDocument[],
+  hashes: readonly string[],
+  { note }: Pick<CorpusContext, "note">,
+): void {
+  const works = new Map<string, { readonly name: string; readonly work: string }>();
+  const copies: { readonly name: string; readonly of: string }[] = [];
+  for (const [i, { name, cluster: work = name }] of documents.entries()) {
+    const sha256 = hashes[2 * i + 1], first = works.get(sha256);
+    if (!first) works.set(sha256, { name, work });
+    else if (first.work !== work) copies.push({ name, of: first.name });
+  }
+  if (copies.length === 0) return;
+  const [{ name, of }] = copies, are = copies.length === 1 ? "is a copy" : "are copies";
+  note(
+    `corpus.${split}: ${
+      counted(copies.length, "document")
+    } ${are} of another, such as "${name}" of "${of}": ` +
+      "each counts as a document of its own, unless corpus.clusters makes them one work",
+  );
 }
 
 /** Notes the patterns of clusters that match no document: documents that a misspelt one means count as works of their own. */
