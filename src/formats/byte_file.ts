@@ -19,6 +19,8 @@ export interface ByteSource extends Disposable {
   readonly sizeBytes: number;
   /** Reads exactly `lengthBytes` bytes at an offset into a new buffer; throws a `RangeError` where the file ends before. */
   read(offset: number, lengthBytes: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Takes the size again, where others may have written to it. */
+  measure?(): Promise<void>;
 }
 
 /** Bytes in memory as a source. */
@@ -74,7 +76,7 @@ export class ByteFile implements ByteSource {
     this.#opened = opened;
   }
 
-  /** Size in bytes when it was opened or measured last. */
+  /** Size in bytes when opened or last measured. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
@@ -115,7 +117,7 @@ export class ByteFile implements ByteSource {
     });
   }
 
-  /** Takes the size again of a file to whose end others may have written. */
+  /** Takes the size again: others may have written to its end. */
   async measure(): Promise<void> {
     this.#sizeBytes = (await this.#file.stat()).size;
   }

@@ -302,11 +302,12 @@ interface Part {
   readonly hash: string;
 }
 
-/** Whether a part that was written to its end follows, perhaps since the file was opened. */
+/** Whether a complete part follows, including one that was written since the file was opened. */
 async function beginsPart(bytes: ByteSource, offset: number): Promise<boolean> {
+  await bytes.measure?.(); // an addition that failed has been cut off again
   if (bytes.sizeBytes < offset + 8) return false;
   const begins = (await bytes.read(offset, 8)).some((byte) => byte !== 0);
-  if (begins && bytes instanceof ByteFile) await bytes.measure();
+  if (begins) await bytes.measure?.();
   return begins;
 }
 

@@ -77,7 +77,8 @@ export interface Session {
    * Runs the graph once.
    *
    * @param feeds One tensor for every input that the outputs need; others are ignored.
-   * @param into Tensors of the device that receive outputs; the others are created.
+   * @param into Tensors of the device that receive outputs; the others are created. On a host one may be among the feeds, where the graph
+   * does not read it after it has written it.
    */
   run(feeds: Tensors, into?: Tensors): Promise<Tensors>;
   /** Frees the compiled graph. */

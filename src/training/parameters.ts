@@ -3,8 +3,9 @@ import type { TensorMap } from "../tensor.ts";
 import { stepNames } from "./step_graph.ts";
 
 /**
- * Tensors that every step replaces: parameters and their optimiser state. They stay on the device, each in two buffers: a
- * step reads one and writes the other, so that a step that fails leaves the last good values. Those that are written in place have one.
+ * Tensors that every step replaces: parameters and their optimiser state. They stay on the device. Most have two buffers: a step reads
+ * one and writes the other, so that a step that fails leaves the last good values. One that is written in place has one buffer, which a
+ * step that fails may have overwritten.
  */
 export class ReplacedTensors {
   #current: Tensors = {};
@@ -12,13 +13,17 @@ export class ReplacedTensors {
 
   constructor(readonly device: Device) {}
 
-  /** Adds a tensor of zeros. */
+  /**
+   * Adds a tensor of zeros.
+   *
+   * @param options `inPlace`: it has one buffer. A graph must not read it after it has written it.
+   */
   addZeros(name: string, shape: readonly number[], { inPlace = false } = {}): void {
     this.#current[name] = this.device.zeros(shape);
     this.#spare[name] = inPlace ? this.#current[name] : this.device.zeros(shape);
   }
 
-  /** Adds a tensor, or gives the one of its name these values. */
+  /** Adds a tensor, or replaces the values of the one of its name. */
   add(name: string, data: Float32Array<ArrayBuffer>, shape: readonly number[]): void {
     const inPlace = name in this.#current && this.#spare[name] === this.#current[name];
     this.#current[name]?.dispose();
@@ -31,8 +36,10 @@ export class ReplacedTensors {
   /** Makes all tensors zero. */
   clear(): void {
     for (const [name, { shape }] of Object.entries(this.#current)) {
+      const inPlace = this.#spare[name] === this.#current[name];
       this.#current[name].dispose();
       this.#current[name] = this.device.zeros(shape);
+      if (inPlace) this.#spare[name] = this.#current[name];
     }
   }
 
@@ -68,8 +75,7 @@ export class ReplacedTensors {
   }
 
   dispose(): void {
-    for (const tensor of [...Object.values(this.#current), ...Object.values(this.#spare)]) {
-      tensor.dispose();
-    }
+    const all = [...Object.values(this.#current), ...Object.values(this.#spare)];
+    for (const tensor of new Set(all)) tensor.dispose();
   }
 }

@@ -163,7 +163,7 @@ export class Trainer {
   /** Updates whose reading has not begun, and those that are being read; the oldest first. */
   #unread: UnreadUpdate[] = [];
   readonly #readings: Reading[] = [];
-  /** Error that results have shown in the parameters; they are not saved after it. */
+  /** Error of the step that failed: nothing is trained or saved any more, until `restore`. */
   #failure: unknown;
   readonly #pace = new ReadPace();
   #updates = { always: 0, withMemory: 0 };
@@ -196,7 +196,8 @@ export class Trainer {
     for (const [name, shape] of this.#parameterShapes) {
       const { data } = trained.get(name)!;
       this.#state.add(name, data, shape);
-      // Of these the graph reads nothing once it has begun to write them; what rests is an exception, and a GPU's buffers are.
+      // The graph reads an old mean only to compute the new one, element by element. Gates that rest keep their old values, and a GPU
+      // cannot read and write one buffer.
       const inPlace = device.kind !== "webgpu" && parameterGroup(name) === "always";
       this.#state.addZeros(stepNames.mean(name), shape, { inPlace });
       this.#state.addZeros(stepNames.square(name), shape, { inPlace });
@@ -369,15 +370,28 @@ export class Trainer {
    * @param signal Aborted when it should stop among its batches; the next call continues with the remaining ones.
    * @param options `diagnoses`: reports the update's effect on gates and weights, which are read for it.
    * @returns Whether the update has been made; not where it was aborted.
-   * @throws Error at a non-finite loss or gradient, naming step and tensor, and from then on; the parameters keep their last good values. Where a
-   * device computes while the host goes on, `results` throws it, later.
+   * @throws Error at a non-finite loss or gradient, naming step and tensor; the parameters keep their last good values. Where a
+   * device computes while the host goes on, `results` throws it, later. After any error, the same until {@linkcode restore}.
    */
   async advance(
     next: () => SegmentBatch,
     signal?: AbortSignal,
-    { diagnoses = false }: { diagnoses?: boolean } = {},
+    options: { diagnoses?: boolean } = {},
   ): Promise<boolean> {
     if (this.#failure) throw this.#failure;
+    try {
+      return await this.#advance(next, signal, options);
+    } catch (error) {
+      this.#failure = error; // what the step writes in place may be written
+      throw error;
+    }
+  }
+
+  async #advance(
+    next: () => SegmentBatch,
+    signal: AbortSignal | undefined,
+    { diagnoses = false }: { diagnoses?: boolean },
+  ): Promise<boolean> {
     const { config, device } = this.#options, waits = !device.runsAhead;
     const learningRate = learningRateAt(this.#step + 1, config);
     const { batches } = this.#begun;
@@ -495,7 +509,7 @@ export class Trainer {
     };
     const verified = device.runsAhead ? undefined : this.#memory?.verify();
     verified?.catch(() => {}); // where the step fails, that is the error
-    const outputs = await this.#run(this.#session!, feeds, this.#sums ?? this.#state);
+    const outputs = await this.#session!.run(feeds, (this.#sums ?? this.#state).targets);
     await verified;
     disposeAll(fresh);
     this.#sums?.swap();
@@ -546,16 +560,6 @@ export class Trainer {
     return targetTokens!.map((count) => ({ start: 0, count }));
   }
 
-  /** Runs a session that writes into tensors, which may have been written in part where it fails. */
-  async #run(session: Session, feeds: Tensors, into: ReplacedTensors): Promise<Tensors> {
-    try {
-      return await session.run(feeds, into.targets);
-    } catch (error) {
-      this.#failure = error;
-      throw error;
-    }
-  }
-
   /** Makes the new parameters from the gradients of all batches; returns the sum of squares of each. */
   async #updateFromSums(
     { targets, gated, learningRate }: { targets: number; gated: boolean; learningRate: number },
@@ -565,7 +569,7 @@ export class Trainer {
       ...this.#optimiserFeeds(learningRate, gated),
     };
     const feeds = { ...this.#state.feeds, ...this.#sums!.feeds, ...fresh };
-    const outputs = await this.#run(this.#update!, feeds, this.#state);
+    const outputs = await this.#update!.run(feeds, this.#state.targets);
     disposeAll(fresh);
     return outputs[stepNames.gradientSquares];
   }
@@ -634,7 +638,7 @@ export class Trainer {
   /**
    * Copies everything that a continued training needs, once all results have been read.
    *
-   * @throws Error of the step that failed, if one has: Adam's means are no longer those before it.
+   * @throws Error of a step that failed, after which Adam's means may be those of that step.
    */
   async save(): Promise<TrainerState> {
     if (this.#failure) throw this.#failure;
@@ -664,7 +668,6 @@ export class Trainer {
 
   /** Continues where {@linkcode save} stopped. */
   async restore(state: TrainerState): Promise<void> {
-    this.#failure = undefined;
     for (const [name, shape] of this.#parameterShapes) {
       const restoreOne = (to: string, from: TensorMap) => {
         const tensor = from.get(name);
@@ -682,6 +685,7 @@ export class Trainer {
       restoreOne(stepNames.square(name), state.squares);
     }
     this.#sums?.clear();
+    for (const loss of this.#begun.losses) loss.dispose();
     this.#begun = notBegun;
     if (state.begun) {
       const { sums, ...begun } = state.begun;
@@ -693,6 +697,7 @@ export class Trainer {
     this.#step = state.step;
     this.#updates = { ...state.updates };
     if (this.#memory && state.memory) await this.#memory.bank.restore(state.memory);
+    this.#failure = undefined;
   }
 
   async close(): Promise<void> {

@@ -74,7 +74,7 @@ deviceTest("Session.run() writes into tensors that are given", async (device) =>
 });
 
 deviceTest(
-  "Session.run() leaves no copy of what it has written where it was told to",
+  "Session.run() frees the engine's copies of outputs that it has written into given tensors",
   async (device) => {
     const graph = new Graph(), shape = [2 ** 20];
     graph.output("y", neg(graph.input("x", shape)));

@@ -237,19 +237,21 @@ test("a memory file to which a process adds while it is opened reads as before o
     const after = await Deno.readFile(path);
     const half = after.slice(0, (before.length + after.length) >> 1);
     half.fill(0, before.length, before.length + 8);
+    const end = before.length;
     for (
-      const { first, then, read } of [
-        { first: half, then: after, read: after },
-        { first: before, then: after, read: before },
+      const { first, then, at, read } of [
+        { first: half, then: after, at: 0, read: after },
+        { first: half, then: after, at: end, read: after },
+        { first: half, then: before, at: 0, read: before },
+        { first: before, then: after, at: 0, read: after },
       ]
     ) {
       await Deno.writeFile(path, first);
       Deno.open = async (...args) => {
         const file = await open(...args), seek = file.seek.bind(file);
-        // The size is known by now, and nothing has been read.
+        // The size is known by now, and nothing has been read from there.
         file.seek = async (offset, whence) => {
-          file.seek = seek;
-          await Deno.writeFile(path, then);
+          if (offset === at) await Deno.writeFile(path, then);
           return await seek(offset, whence);
         };
         return file;

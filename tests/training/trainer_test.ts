@@ -5,7 +5,7 @@ import {
 } from "../../src/longmem/networks/memorizing_transformer.ts";
 import type { Device, DeviceTensor } from "../../src/runtime/device.ts";
 import { type StorageType, storageTypes } from "../../src/memory/stored_range.ts";
-import type { TensorMap } from "../../src/tensor.ts";
+import { elementCount, type TensorMap } from "../../src/tensor.ts";
 import { Random } from "../../src/random.ts";
 import type { SegmentBatch } from "../../src/text/segments.ts";
 import type { TrainingConfig } from "../../src/training/config.ts";
@@ -634,9 +634,15 @@ for (const accumulationSteps of [1, 2]) {
       await assert.rejects(trainer.save(), message);
       await assert.rejects(update(trainer, next), message);
       good.parameters.get(name)!.data[3] = 0;
-      await trainer.restore(good);
-      await update(trainer, next);
-      await trainer.close();
+      const fresh = await openSideNet(device, config, { memory: smallMemory });
+      const states = [];
+      for (const one of [trainer, fresh]) {
+        await one.restore(good);
+        await update(one, inOrder(randomBatches(accumulationSteps)));
+        states.push(await one.save());
+        await one.close();
+      }
+      assert.deepEqual(...states as [TrainerState, TrainerState]);
     },
     onCpu,
   );
@@ -731,6 +737,36 @@ deviceTest("Trainer finds late that a loss is no number, and saves no more", asy
     /^InputError: Cannot continue training as the loss of step 2 is NaN: the parameters have been updated up to step 4, and checkpoints are from before step 2$/;
   await assert.rejects(Array.fromAsync(trainer.results()), message);
   await assert.rejects(trainer.save(), message);
+  await trainer.close();
+}, onCpu);
+
+deviceTest("Trainer saves nothing after any failure among its batches", async (device) => {
+  const trainer = await openSideNet(device, { accumulationSteps: 2 });
+  const [batch] = randomBatches(1), given = [batch];
+  const unreadable = () => {
+    const next = given.shift();
+    if (!next) throw new Error("The text cannot be read");
+    return next;
+  };
+  await assert.rejects(update(trainer, unreadable), /^Error: The text cannot be read$/);
+  await assert.rejects(trainer.save(), /^Error: The text cannot be read$/);
+  await assert.rejects(update(trainer, () => batch), /^Error: The text cannot be read$/);
+  await trainer.close();
+}, onCpu);
+
+deviceTest("Trainer has one buffer for each of Adam's means on a host", async (device) => {
+  let zeros = 0;
+  const counting: Device = {
+    ...device,
+    zeros(shape, type) {
+      zeros += elementCount(shape);
+      return device.zeros(shape, type);
+    },
+  };
+  const trainer = await openSideNet(counting), { parameters } = await trainer.save();
+  const sizes = [...parameters.values()].map(({ data }) => data.length);
+  // With the parameters' second buffers.
+  assert.equal(zeros, 3 * sizes.reduce((sum, size) => sum + size, 0));
   await trainer.close();
 }, onCpu);
 

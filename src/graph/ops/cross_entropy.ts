@@ -105,7 +105,9 @@ export function crossEntropy(
     const parts = blocks.map(({ range, features, ids, p: probabilities, logits, nll }) => {
       const n = range.end - range.start;
       const slopes = cap === undefined ? undefined : softCapSlope(logits, cap);
-      const column = reshape(following(slice(dy, range), nll), [n, 1]);
+      const dNll = slice(dy, range);
+      // After the block's loss, so that its logits are needed no more.
+      const column = reshape(blocks.length > 1 ? following(dNll, nll) : dNll, [n, 1]);
       const p = slopes ? mul(probabilities, slopes) : probabilities;
       const atTarget = (x: Value) => slopes ? mul(x, targetLogits(slopes, ids)) : x;
       return {

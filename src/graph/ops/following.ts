@@ -1,3 +1,4 @@
+import { InputRangeError } from "../../errors.ts";
 import type { Value } from "../graph.ts";
 import { cast } from "./cast.ts";
 import { concat } from "./concat.ts";
@@ -5,8 +6,8 @@ import { greaterOrEqual } from "./greater_or_equal.ts";
 import { where } from "./where.ts";
 
 /**
- * y = x, computed after `earlier`, of the same shape; dx = dy. An engine computes all that one output needs before it begins with
- * the next, and holds large values from the one to the other where both are made from them.
+ * y = x, but with `earlier`, of the same shape, computed first; dx = dy. ONNX Runtime computes all that one output needs before it begins
+ * with the next, and holds a large value that both need from the one to the other.
  */
 export function following(x: Value, earlier: Value): Value {
   const { graph } = x;
@@ -17,15 +18,26 @@ export function following(x: Value, earlier: Value): Value {
 }
 
 /**
- * The parts of x, which are joined along axis 0, each computed after the parts of the others at its place. The engine begins with the
- * node that was added last, so this is for an output that is added after theirs. Gradients stop here.
+ * y = x, whose parts, joined along axis 0, are each computed after the same part of every other value; dx = dy. ONNX Runtime begins with
+ * the last node that no other reads: this one should be added after the others.
  */
 export function inStep(x: Value, others: readonly Value[]): Value {
-  const parts = (value: Value) => value.node?.op === "Concat" ? value.node.inputs : [value];
-  const joined = parts(x).map((part, i) =>
-    others.reduce((one, other) => following(one, parts(other)[i]!), part!)
+  const parts = partsOf(x);
+  if (parts.length === 1) return x;
+  const joined = parts.map((part, i) =>
+    others.reduce((one, other) => {
+      const { length, [i]: same } = partsOf(other);
+      if (length === parts.length) return following(one, same);
+      throw new InputRangeError(
+        `Cannot compute ${x.name} of ${parts.length} parts in step with ${other.name} of ${length}`,
+      );
+    }, part)
   );
   const y = concat(joined, 0);
-  y.derivation = undefined;
+  x.graph.derive([x], [y], ({ dy }) => [dy]);
   return y;
+}
+
+function partsOf(value: Value): readonly Value[] {
+  return value.node?.op === "Concat" ? value.node.inputs as readonly Value[] : [value];
 }

@@ -133,7 +133,7 @@ test("crossEntropy() rejects heads and targets of other sizes", () => {
   }
 });
 
-test("the gradient of a block of rows follows from their loss, so that few logits are held at once", () => {
+test("crossEntropy() computes the gradient of a block after the block's loss", () => {
   const graph = new Graph(), N = 70;
   const x = graph.input("x", [N, 3]);
   const head = { weight: graph.input("weight", [11, 3]) };

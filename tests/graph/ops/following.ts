@@ -21,7 +21,7 @@ for (const type of ["float32", "int32"] as const) {
 }
 
 testOperation("inStep() of three parts", {
-  inputs: { a: { shape: [5], gradient: false }, b: { shape: [3], gradient: false } },
+  inputs: { a: [5], b: [3] },
   build: ({ a, b }) => {
     const parts = [a, b, a], whole = parts.map((part) => cast(exp(part), "int32"));
     return inStep(concat(parts.map(tanh), 0), [concat(whole, 0)]);
@@ -37,9 +37,8 @@ test("inStep() computes each part after those of the others at its place, and th
   const parts = names.map((name) => graph.input(name, [2]));
   const y = inStep(concat(parts.map(tanh), 0), [concat(parts.map(exp), 0)]);
   for (const [i, part] of y.node!.inputs.entries()) {
-    const alone = new Graph();
-    alone.outputs.set("part", part!);
-    const { nodes, inputs } = programOf(Object.assign(graph, { outputs: alone.outputs }));
+    const outputs = new Map([["part", part!]]);
+    const { nodes, inputs } = programOf(Object.assign(graph, { outputs }));
     assert.deepEqual(inputs.map(({ name }) => name), [names[i]]);
     assert.deepEqual(
       nodes.map(({ op }) => op).filter((op) => op !== "GreaterOrEqual"),
