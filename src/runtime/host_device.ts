@@ -56,10 +56,17 @@ export async function openHostDevice(
         interOpNumThreads: 1,
         // Reusing freed blocks by size is enough; patterns would hold the largest run's memory twice.
         enableMemPattern: false,
-        // ALiBi's far ends give probabilities around 1e-40, and arithmetic with such numbers takes a hundred times as long.
-        // The engine sets this for the calling thread, too, once and for good: from the first session on, JavaScript takes
-        // float64 below 2.2e-308 and float32 below 1.2e-38 for 0 (5e-324 > 0 is false). float16's smallest numbers stay.
-        extra: { session: { set_denormal_as_zero: "1" } },
+        extra: {
+          session: {
+            // ALiBi's far ends give probabilities around 1e-40, and arithmetic with such numbers takes a hundred times as long.
+            // The engine sets this for the calling thread, too, once and for good: from the first session on, JavaScript takes
+            // float64 below 2.2e-308 and float32 below 1.2e-38 for 0 (5e-324 > 0 is false). float16's smallest numbers stay.
+            set_denormal_as_zero: "1",
+            // How long threads that have nothing to do keep their processors. By default it is tens of milliseconds, in which another
+            // session, as of passes that read and passes that score, shares the processors with them.
+            intra_op: { spin_duration_us: "500" },
+          },
+        },
       });
       return new HostSession(ort, session, sessionInputs(program), kind);
     },
