@@ -198,8 +198,8 @@ const changes: [name: string, file: string, from: string, to: string, kind: Chan
   [
     "how a graph is executed",
     "src/runtime/host_device.ts",
-    'import { checkedFeeds } from "./feeds.ts";',
-    'import { checkedFeeds } from "./feeds.ts";\nconst _added = 1;',
+    'import { checkedFeeds, type SessionInput, sessionInputs } from "./feeds.ts";',
+    'import { checkedFeeds, type SessionInput, sessionInputs } from "./feeds.ts";\nconst _added = 1;',
     "sources",
   ],
   ["a comment", "src/memory/ring.ts", "/** Chunks stored. */", "/** Stored chunks. */", "nothing"],

@@ -67,29 +67,26 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
   const { B, H, T, D } = dims(q, "B H T D");
   dims(v, "B H T D", { B, H, T, D });
   const { graph } = q;
-  const weighted = () =>
-    attentionProbabilities(q, k, options).map((part) => ({
-      ...part,
-      weights: maskedBy(part.probabilities, options.dropout, part.block),
-    }));
   const { fusedQueries = Infinity } = options;
   const isFused = T > fusedQueries && !options.dropout && options.softCap === undefined;
-  const kept = isFused ? undefined : weighted();
+  const kept = isFused ? undefined : attentionProbabilities(q, k, options);
   const o = kept
     ? joinBlocks(
       kept.map(({ block }) => block),
-      kept.map(({ block, weights }) => matmul(weights, takeKeys(v, block, 2))),
+      kept.map(({ block, probabilities }) =>
+        matmul(maskedBy(probabilities, options.dropout, block), takeKeys(v, block, 2))
+      ),
     )
     : fusedAttention(q, k, v, { ...options, queries: fusedQueries });
 
   graph.derive([q, k, v], [o], ({ dy }) => {
-    const parts = kept ?? weighted();
+    const parts = kept ?? attentionProbabilities(q, k, options);
     const blocks = parts.map(({ block }) => block);
     const vT = transposeLast(v);
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
-    const gradients = parts.map(({ block, scores, probabilities, weights }) => {
+    const gradients = parts.map(({ block, scores, probabilities }) => {
       const dO = takeQueries(dy, block);
-      const dP = maskedBy(matmul(dO, takeKeys(vT, block, 3)), options.dropout, block);
+      const dP = maskedBy(matmul(dO, takeKeys(vT, block, 3)), options.dropout, block, delta);
       const ofCapped = mul(probabilities, sub(dP, takeQueries(delta, block)));
       const dS = softCapGradient(ofCapped, scores, options.softCap);
       // As [.., D, keys]: then the large factor is not transposed, and the sums over queries are transposed once.
@@ -97,7 +94,10 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
       return {
         dq: matmul(dS, takeKeys(k, block, 2)),
         dkT: pad(matmul(transposeLast(takeQueries(q, block)), dS), after),
-        dvT: pad(matmul(transposeLast(dO), weights), after),
+        dvT: pad(
+          matmul(transposeLast(dO), maskedBy(probabilities, options.dropout, block, delta)),
+          after,
+        ),
       };
     });
     const sumOverQueries = (name: "dkT" | "dvT") => {

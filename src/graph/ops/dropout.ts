@@ -1,6 +1,7 @@
 import type { Graph, Value } from "../graph.ts";
 import { type AttentionBlock, takeQueries } from "../attention_block.ts";
 import { add } from "./add.ts";
+import { following } from "./following.ts";
 import { floor } from "./floor.ts";
 import { greaterOrEqual } from "./greater_or_equal.ts";
 import { mul } from "./mul.ts";
@@ -75,14 +76,24 @@ export function dropout(x: Value, mask: DropoutMask | undefined): Value {
   return mul(x, keptFactors(mask));
 }
 
-/** The part of a mask over [B, H, T, T] that a block of attention sees. */
-export function maskedBy(x: Value, mask: DropoutMask | undefined, block: AttentionBlock): Value {
+/**
+ * The part of a mask over [B, H, T, T] that a block of attention sees.
+ *
+ * @param earlier [B, H, T, 1]: the mask is made after this, in a gradient, and not held since the forward pass; absent: at any time.
+ */
+export function maskedBy(
+  x: Value,
+  mask: DropoutMask | undefined,
+  block: AttentionBlock,
+  earlier?: Value,
+): Value {
   if (!mask || mask.p === 0) return x;
+  const rowFactors = takeQueries(mask.rowFactors, block);
   return mul(
     x,
     keptFactors({
       p: mask.p,
-      rowFactors: takeQueries(mask.rowFactors, block),
+      rowFactors: earlier ? following(rowFactors, takeQueries(earlier, block)) : rowFactors,
       rowOffsets: takeQueries(mask.rowOffsets, block),
       columns: slice(mask.columns, { axis: 0, start: 0, end: block.t1 }),
     }),

@@ -4,6 +4,7 @@ import { type AttentionBlock, takeQueries } from "../attention_block.ts";
 import { blocksOf, joinBlocks } from "./attention.ts";
 import { cast } from "./cast.ts";
 import { expand } from "./expand.ts";
+import { following } from "./following.ts";
 import { gather } from "./gather.ts";
 import { matmul } from "./matmul.ts";
 import { mul } from "./mul.ts";
@@ -51,8 +52,8 @@ export function memoryAttention(q: Value, options: MemoryAttentionOptions): Valu
   const blocks = queryBlocks({ B, T, queryBytes: 4 * H * K * D, blockBytes: options.blockBytes });
   type Block = AttentionBlock;
   const size = ({ b0, b1, t0, t1 }: Block) => (b1 - b0) * H * (t1 - t0);
-  const gathered = (table: Value, block: Block) =>
-    reshape(cast(gather(table, takeQueries(ids, block)), "float32"), [size(block), K, D]);
+  const gathered = (table: Value, block: Block, chosen = takeQueries(ids, block)) =>
+    reshape(cast(gather(table, chosen), "float32"), [size(block), K, D]);
   const column = (x: Value, block: Block) =>
     reshape(takeQueries(x, block), [size(block), x.shape[3], 1]);
   const back = (x: Value, { b0, b1, t0, t1 }: Block) => reshape(x, [b1 - b0, H, t1 - t0, D]);
@@ -78,10 +79,15 @@ export function memoryAttention(q: Value, options: MemoryAttentionOptions): Valu
   graph.derive([q], [o], ({ dy }) => {
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
     const dqs = blocks.map((block, i) => {
-      const dP = reshape(matmul(gathered(values, block), column(dy, block)), [size(block), 1, K]);
+      // The engine would take the same ids for the same gather, and hold what it has found for this.
+      const again = following(takeQueries(ids, block), takeQueries(delta, block));
+      const dP = reshape(
+        matmul(gathered(values, block, again), column(dy, block)),
+        [size(block), 1, K],
+      );
       const ofCapped = mul(probabilities[i], sub(dP, column(delta, block)));
       const dS = softCapGradient(ofCapped, scores[i], cap);
-      return back(matmul(dS, gathered(keys, block)), block);
+      return back(matmul(dS, gathered(keys, block, again)), block);
     });
     return [joinBlocks(blocks, dqs)];
   });

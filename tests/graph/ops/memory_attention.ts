@@ -1,4 +1,6 @@
-import { Graph } from "../../../src/graph/graph.ts";
+import { gradients } from "../../../src/graph/gradients.ts";
+import { Graph, type Value } from "../../../src/graph/graph.ts";
+import { programOf } from "../../../src/graph/onnx.ts";
 import { memoryAttention } from "../../../src/graph/ops/memory_attention.ts";
 import { assert, test } from "../../testing.ts";
 import { testOperation } from "../operation_test_case.ts";
@@ -79,6 +81,22 @@ for (
     reference: ({ chunkBias, ...inputs }) => reference(inputs, { chunkBias, cap: softCap }),
   });
 }
+
+test("the gradient of memoryAttention() gathers by ids of its own, that an engine does not take for the same", () => {
+  const graph = new Graph();
+  const q = graph.input("q", [B, H, T, D]), keys = graph.input("keys", [R, c * D]);
+  const ids = graph.input("ids", [B, H, T, n], "int32");
+  const o = memoryAttention(q, { ids, keys, values: keys, blockBytes: 1 });
+  const dy = graph.input("dy", o.shape), [dq] = gradients(o, [q], dy);
+  graph.output("o", o);
+  graph.output("dq", dq!);
+  const { nodes } = programOf(graph);
+  const needsDy = (value: Value): boolean =>
+    value === dy || (value.node?.inputs ?? []).some((input) => input && needsDy(input));
+  const gathers = nodes.filter(({ op, inputs }) => op === "Gather" && inputs[0] === keys);
+  const again = gathers.filter(({ inputs: [, chosen] }) => needsDy(chosen!));
+  assert.deepEqual([gathers.length, again.length], [4 * B * T, 2 * B * T]);
+});
 
 test("memoryAttention() rejects ids and tables of other shapes", () => {
   const graph = new Graph();
