@@ -49,7 +49,7 @@ const mostSessions = 24;
 /** Sessions and weights of models that differ in their memories alone; one pass runs at a time. */
 export class Passes {
   /** Sessions by their kinds, that used last at the end. */
-  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #sessions = new Map<string, Session>();
   /** Tensors of the weights by their names in graphs. */
   readonly weights: Tensors;
   /** The memory of the pass that runs: sessions are those of all memories. */
@@ -87,24 +87,19 @@ export class Passes {
     return outputs;
   }
 
-  #session(kind: PassKind, memory: OpenMemory | undefined): Promise<Session> {
+  async #session(kind: PassKind, memory: OpenMemory | undefined): Promise<Session> {
     const name = JSON.stringify(kind), known = this.#sessions.get(name);
-    if (known) {
-      this.#sessions.delete(name);
-      this.#sessions.set(name, known);
-      return known;
+    this.#sessions.delete(name);
+    if (!known && this.#sessions.size === mostSessions) {
+      const [[oldest, idle]] = this.#sessions;
+      this.#sessions.delete(oldest);
+      await idle.close();
     }
-    const session = compile(this.device, this.#graph(kind, memory), {
+    const session = known ?? await compile(this.device, this.#graph(kind, memory), {
       hostOutputs: ["logits", "nll", "choices", "ranks", "ids", "scores", "weights", "gates"],
       hostFunctions: hostFunctionsOf(() => this.#memory!),
     });
     this.#sessions.set(name, session);
-    for (const [oldest, idle] of this.#sessions) {
-      if (this.#sessions.size <= mostSessions) break;
-      this.#sessions.delete(oldest);
-      idle.then((one) => one.close(), () => {});
-    }
-    session.catch(() => this.#sessions.delete(name)); // the caller hears of it; the next call tries again
     return session;
   }
 
@@ -154,7 +149,7 @@ export class Passes {
 
   /** Closes the sessions, which search the memory's index. */
   async closeSessions(): Promise<void> {
-    for (const session of this.#sessions.values()) await (await session).close();
+    for (const session of this.#sessions.values()) await session.close();
     this.#sessions.clear();
   }
 

@@ -3,7 +3,7 @@ import type { ElementType } from "../tensor.ts";
 import type { Tensors } from "./device.ts";
 import { InputRangeError, InputTypeError } from "../errors.ts";
 
-/** What a session keeps of an input: a `Value` would keep the whole graph, with its constants. */
+/** An input as a session keeps it: a `Value` would hold the whole graph, with its constants, in memory. */
 export interface SessionInput {
   readonly name: string;
   readonly shape: readonly number[];

@@ -193,8 +193,10 @@ class HostSession implements Session {
     const outputs: Tensors = {};
     for (const [name, result] of Object.entries(results)) {
       const target = into[name] as HostTensorOnDevice | undefined;
-      if (target && !shares) target.data.set(result.data as never);
-      if (target && shares) discard(result.data as HostArray, target.data);
+      if (target) {
+        if (shares) discard(result.data as HostArray, target.data);
+        else target.data.set(result.data as never);
+      }
       outputs[name] = target ??
         new HostTensorOnDevice(
           this.ort,

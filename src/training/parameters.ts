@@ -25,22 +25,25 @@ export class ReplacedTensors {
 
   /** Adds a tensor, or replaces the values of the one of its name. */
   add(name: string, data: Float32Array<ArrayBuffer>, shape: readonly number[]): void {
-    const inPlace = name in this.#current && this.#spare[name] === this.#current[name];
-    this.#current[name]?.dispose();
     // A copy: on the host a tensor is the memory that it was made from, and the step writes to it.
-    this.#current[name] = this.device.tensor(data.slice(), shape);
-    if (inPlace) this.#spare[name] = this.#current[name];
-    else this.#spare[name] ??= this.device.zeros(shape);
+    this.#replace(name, this.device.tensor(data.slice(), shape));
+    this.#spare[name] ??= this.device.zeros(shape);
   }
 
   /** Makes all tensors zero. */
   clear(): void {
     for (const [name, { shape }] of Object.entries(this.#current)) {
-      const inPlace = this.#spare[name] === this.#current[name];
-      this.#current[name].dispose();
-      this.#current[name] = this.device.zeros(shape);
-      if (inPlace) this.#spare[name] = this.#current[name];
+      this.#replace(name, this.device.zeros(shape));
     }
+  }
+
+  /** Puts a tensor in the place of one, if there is one: in that of both buffers where it has one. */
+  #replace(name: string, tensor: DeviceTensor): void {
+    const earlier = this.#current[name];
+    this.#current[name] = tensor;
+    if (!earlier) return;
+    earlier.dispose();
+    if (this.#spare[name] === earlier) this.#spare[name] = tensor;
   }
 
   /** Inputs of a step. */

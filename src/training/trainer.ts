@@ -335,7 +335,6 @@ export class Trainer {
           };
         }
       } catch (error) {
-        this.#failure = error;
         await verified; // a number in the memory that is not finite explains one in the loss
         throw error;
       }

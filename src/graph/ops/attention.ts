@@ -86,7 +86,8 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
     const delta = reduceSum(mul(dy, o), { axes: [-1], keep: true }); // [B, H, T, 1]
     const gradients = parts.map(({ block, scores, probabilities }) => {
       const dO = takeQueries(dy, block);
-      const dP = maskedBy(matmul(dO, takeKeys(vT, block, 3)), options.dropout, block, delta);
+      const masked = (x: Value) => maskedBy(x, options.dropout, block, delta);
+      const dP = masked(matmul(dO, takeKeys(vT, block, 3)));
       const ofCapped = mul(probabilities, sub(dP, takeQueries(delta, block)));
       const dS = softCapGradient(ofCapped, scores, options.softCap);
       // As [.., D, keys]: then the large factor is not transposed, and the sums over queries are transposed once.
@@ -94,10 +95,7 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
       return {
         dq: matmul(dS, takeKeys(k, block, 2)),
         dkT: pad(matmul(transposeLast(takeQueries(q, block)), dS), after),
-        dvT: pad(
-          matmul(transposeLast(dO), maskedBy(probabilities, options.dropout, block, delta)),
-          after,
-        ),
+        dvT: pad(matmul(transposeLast(dO), masked(probabilities)), after),
       };
     });
     const sumOverQueries = (name: "dkT" | "dvT") => {

@@ -6,8 +6,8 @@ import { greaterOrEqual } from "./greater_or_equal.ts";
 import { where } from "./where.ts";
 
 /**
- * y = x, but with `earlier`, whose shape broadcasts to x's, computed first; dx = dy. ONNX Runtime computes all that one output needs before it begins
- * with the next, and holds a large value that both need from the one to the other.
+ * y = x, but with `earlier`, whose shape broadcasts to x's, computed first; dx = dy. ONNX Runtime computes all that one output needs
+ * before it begins with the next, and holds a large value that both need from the one to the other.
  */
 export function following(x: Value, earlier: Value): Value {
   const { graph } = x;
